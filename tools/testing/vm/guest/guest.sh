@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Guests on mediated devices, inside the VM.  Source it, do not run it.
+#
+# A guest lives in a directory: console (what it prints), qemu.log, qmp (its QEMU's monitor), pid.
+
+guest_tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+guest_files=${GUEST_FILES:-$(cd "$guest_tools/../../../.." && pwd -P)/build/guest}
+
+# The builtin clock: a fork takes long in a VM in a VM.  Sets now.
+clock() {
+	now=${EPOCHREALTIME/[.,]/}
+	now=$((now / 1000))
+}
+
+now_ms() {
+	clock
+	echo "$now"
+}
+
+#
+# Devices
+#
+
+# mram_create UUID TYPE
+mram_create() {
+	echo "$1" >"/sys/class/mdev_bus/mram/mdev_supported_types/mram-$2/create"
+}
+
+mdev_exists() {
+	[ -e "/sys/bus/mdev/devices/$1" ]
+}
+
+# mdev_grace UUID MS: how long its user gets to let go of it.
+mdev_grace() {
+	echo "$2" >/sys/bus/mdev/devices/"$1"/vfio-dev/vfio*/removal_grace_ms
+}
+
+# mdev_remove UUID: print how many ms it took.
+mdev_remove() {
+	local start now
+
+	clock
+	start=$now
+	echo 1 >"/sys/bus/mdev/devices/$1/remove" || return 1
+	clock
+	echo $((now - start))
+}
+
+#
+# Guests
+#
+
+# KVM if this VM has it, and if not a guest that is slow but works.
+guest_accel() {
+	modprobe kvm_amd 2>/dev/null || modprobe kvm_intel 2>/dev/null || true
+	if [ -e /dev/kvm ]; then
+		echo -accel kvm -cpu host
+	else
+		echo -accel tcg -cpu qemu64
+	fi
+}
+
+# guest_start DIR UUID MODE [QEMU]: MODE is test, busy or eject, see mram_guest.c.
+guest_start() {
+	local dir=$1 uuid=$2 mode=$3 qemu=${4:-qemu-system-x86_64}
+
+	mkdir -p "$dir"
+	: >"$dir/console"
+	# shellcheck disable=SC2046 # several words
+	"$qemu" -name guest,debug-threads=on -M pc $(guest_accel) -m 64M -nodefaults -no-user-config -display none \
+		-no-reboot -kernel "$guest_files/kernel" -initrd "$guest_files/initrd.cpio" \
+		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check mram=$mode" \
+		-chardev "file,id=console,path=$dir/console" -serial chardev:console \
+		-qmp "unix:$dir/qmp,server=on,wait=off" \
+		-device "vfio-pci,sysfsdev=/sys/bus/mdev/devices/$uuid,id=mram0" \
+		</dev/null >"$dir/qemu.log" 2>&1 &
+	echo $! >"$dir/pid"
+}
+
+guest_alive() {
+	kill -0 "$(cat "$1/pid")" 2>/dev/null
+}
+
+# guest_wait DIR SECONDS PATTERN [FROM-LINE]: until the console has a line like that, not before FROM-LINE.
+guest_wait() {
+	local dir=$1 end pattern=$3 from=${4:-1}
+
+	end=$(($(now_ms) + $2 * 1000))
+	until tail -n "+$from" "$dir/console" | grep -q -a -- "$pattern"; do
+		guest_alive "$dir" || return 1
+		[ "$(now_ms)" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+# guest_wait_end DIR SECONDS
+guest_wait_end() {
+	local end
+
+	end=$(($(now_ms) + $2 * 1000))
+	while guest_alive "$1"; do
+		[ "$(now_ms)" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+guest_qmp() {
+	local dir=$1
+	shift
+
+	python3 "$guest_tools/qmp.py" "$dir/qmp" "$@"
+}
+
+guest_running() {
+	guest_alive "$1" && guest_qmp "$1" query-status | grep -q '"status": "running"'
+}
+
+guest_lines() {
+	wc -l <"$1/console"
+}
+
+# guest_stop DIR: politely, then not.  Succeeds if its QEMU ended well.
+guest_stop() {
+	guest_alive "$1" && guest_qmp "$1" quit >/dev/null 2>&1
+	if ! guest_wait_end "$1" 20; then
+		kill -KILL "$(cat "$1/pid")" 2>/dev/null
+	fi
+	wait "$(cat "$1/pid")" 2>/dev/null
+}
+
+# What it says, without the prefix and what the console adds.
+guest_says() {
+	tr -d '\r' <"$1/console" | sed -n 's/^.*GUEST: //p'
+}
+
+guest_debug() {
+	grep -a -v vfio_region_ "$1/qemu.log" | head -n 5 | sed 's/^/#   qemu: /'
+	tr -d '\r' <"$1/console" | tail -n 20 | sed 's/^/#   guest: /'
+}
