@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What compilers and analysers say about the modules, built in a copy of the tree against the stock kernel's headers.
+# TAP on standard output.
+#
+# usage: static.sh
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$(dirname "$0")/tap.sh"
+cd "$tap_top"
+
+jobs=$(nproc)
+copy=$tap_tmp/tree
+# Stack that one function may take, in bytes.
+frame_max=1024
+# Of the kernel's own semantic patches those that concern what this code does.
+cocci_dirs='iterators locks null free api/alloc tests'
+
+# Where a log would be lost with the temporary directory, what matters of it is shown.
+build() {
+	make -C "$kdir" M="$copy" -j"$jobs" VFIO_TESTS=y "$@" modules >"$tap_tmp/log" 2>&1 || {
+		grep -E 'error|ERROR|warning|\*\*\*' "$tap_tmp/log" || tail -n 30 "$tap_tmp/log"
+		return 1
+	}
+	! grep -E ' (warning|error):|^WARNING|^ERROR' "$tap_tmp/log"
+}
+
+clean() {
+	find "$copy" \( -name '*.o' -o -name '*.ko' -o -name '.*.cmd' -o -name '*.mod*' \) -delete
+}
+
+compile() {
+	build W=1 KCFLAGS=-Werror
+}
+
+# The objects exist by now; sparse is run on their sources again.
+sparse_all() {
+	command -v sparse >/dev/null || { echo 'sparse is not installed'; return 77; }
+	build C=2 CF='-Wsparse-error'
+}
+
+check_stack() {
+	local big
+
+	if ! find "$copy" -name '*.ko' | grep -q .; then
+		echo 'no module was built'
+		return 1
+	fi
+	find "$copy" -name '*.ko' -print0 | xargs -0 -r objdump -d |
+		perl "$source_dir/scripts/checkstack.pl" x86_64 "$frame_max" >"$tap_tmp/stack" 2>/dev/null
+	big=$(grep -E '\[.*\]:[[:space:]]+[0-9]+' "$tap_tmp/stack" || true)
+	[ -z "$big" ] || { echo "$big"; return 1; }
+}
+
+# cocci FILE.cocci: reports of one semantic patch, in its report mode
+cocci() {
+	local status=0
+
+	command -v spatch >/dev/null || { echo 'coccinelle is not installed'; return 77; }
+	# shellcheck disable=SC2046 # one option or none
+	timeout 120 spatch --very-quiet --no-show-diff -D report $(cocci_options "$1") \
+		--no-includes --include-headers --dir "$copy" --sp-file "$1" >"$tap_tmp/cocci" 2>"$tap_tmp/cocci.err" || status=$?
+	if [ "$status" -ne 0 ]; then
+		tail -n 5 "$tap_tmp/cocci.err"
+		return "$status"
+	fi
+	# Reports name a file; anything else is chatter.
+	! grep -E '^[^ ]+\.[ch]:[0-9]+' "$tap_tmp/cocci"
+}
+
+cocci_options() {
+	sed -n 's/^\/\/ *Options: *//p' "$1" | head -n 1 | sed 's/--no-includes//; s/--include-headers//'
+}
+
+report_mode() {
+	# Debian's Coccinelle runs scripts in Python, and in OCaml only with a compiler for it.
+	grep -q '^virtual report' "$1" && ! grep -qE '^@[^@]*(script|initialize|finalize):ocaml' "$1"
+}
+
+kernel_cocci() {
+	local dir file bad=0
+
+	for dir in $cocci_dirs; do
+		for file in "$source_dir/scripts/coccinelle/$dir"/*.cocci; do
+			report_mode "$file" || continue
+			cocci "$file" || { [ $? -ne 77 ] || return 77; bad=1; }
+		done
+	done
+	return "$bad"
+}
+
+main() {
+	local file
+
+	kdir=$(tap_headers)
+	source_dir=$(tap_source)
+	mkdir -p "$copy"
+	tar -cf - --null -T <(tap_files '*.c' '*.h' '*Makefile' '*Kconfig' | tr '\n' '\0') | tar -xf - -C "$copy"
+	# Coccinelle would also look at what runs in user space.
+	rm -rf "$copy/tools/testing/selftests" "$copy/tools/testing/user" "$copy/tools/bench"
+	tap_run 'static: gcc W=1 -Werror' compile
+	tap_run "static: no stack frame of $frame_max bytes" check_stack
+	tap_run 'static: sparse' sparse_all
+	clean
+	find "$copy" -name '*.mod.c' -delete
+	for file in tools/checks/cocci/*.cocci; do
+		tap_run "static: $(basename "$file" .cocci)" cocci "$file"
+	done
+	tap_run 'static: grafted into a kernel tree it builds' tools/checks/graft.sh --check
+	tap_run "static: coccicheck ($cocci_dirs)" kernel_cocci
+	tap_end
+}
+
+main "$@"
