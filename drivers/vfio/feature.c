@@ -84,6 +84,27 @@ static int feature_mig_state_get(struct feature_call *call)
 	return copy_to_user(call->arg, &state, sizeof(state)) ? -EFAULT : 0;
 }
 
+/*
+ * A device that is gone stands still.  A VMM that changes the state of its
+ * devices when it stops, continues or ends its VM (QEMU from 8.0 on) gives the
+ * VM up when one refuses, so the states without a data session are granted.
+ */
+static int
+feature_mig_state_revoked(struct feature_call *call,
+			  struct vfio_device_feature_mig_state *state)
+{
+	switch (state->device_state) {
+	case VFIO_DEVICE_STATE_STOP:
+	case VFIO_DEVICE_STATE_RUNNING:
+	case VFIO_DEVICE_STATE_RUNNING_P2P:
+		break;
+	default:
+		return -ENODEV;
+	}
+	state->data_fd = -1;
+	return copy_to_user(call->arg, state, sizeof(*state)) ? -EFAULT : 0;
+}
+
 /* The descriptor is installed last, when nothing can fail any more. */
 static int
 feature_install_data_file(struct feature_call *call,
@@ -124,7 +145,7 @@ static int feature_mig_state_set(struct feature_call *call)
 
 	device = skin_enter(call->skin, &pass);
 	if (!device)
-		return -ENODEV;
+		return feature_mig_state_revoked(call, &state);
 	file = device->mig_ops->migration_set_state(device,
 						    state.device_state);
 	gate_exit(&call->skin->gate, &pass);
@@ -367,13 +388,20 @@ static int feature_of_driver(struct feature_call *call)
 	return ret;
 }
 
+static bool feature_is_mig_set(const struct feature_call *call)
+{
+	return call->flags == (VFIO_DEVICE_FEATURE_SET |
+			       VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE);
+}
+
 /**
  * vfio_device_ioctl_feature() - VFIO_DEVICE_FEATURE
  * @skin: the device's skin
  * @arg: the request
  *
  * Context: May sleep.  Enters the gate.
- * Return: 0; -ENODEV when the device is revoked; -EFAULT; -EINVAL for a short
+ * Return: 0; -ENODEV when the device is revoked, but see
+ *         feature_mig_state_revoked(); -EFAULT; -EINVAL for a short
  *         argsz, unknown flags, or GET and SET at once without PROBE; -ENOTTY
  *         for a feature that the device does not have; what the feature says.
  */
@@ -395,13 +423,14 @@ int vfio_device_ioctl_feature(struct vfio_skin *skin,
 	if (!(feature.flags & VFIO_DEVICE_FEATURE_PROBE) &&
 	    (feature.flags & both) == both)
 		return -EINVAL;
-	if (gate_is_shut(&skin->gate))
-		return -ENODEV;
 
 	call.skin = skin;
 	call.flags = feature.flags;
 	call.arg = arg->data;
 	call.argsz = feature.argsz - minsz;
+	/* Also a probe, and what fails validation, of a device that is gone. */
+	if (gate_is_shut(&skin->gate) && !feature_is_mig_set(&call))
+		return -ENODEV;
 	switch (feature.flags & VFIO_DEVICE_FEATURE_MASK) {
 	case VFIO_DEVICE_FEATURE_MIGRATION:
 		return feature_migration(&call);

@@ -525,6 +525,39 @@ TEST_F(mram, does_not_believe_what_it_is_given)
 	free(state);
 }
 
+/* What QEMU wants of a device when its VM stops, after the device has gone. */
+TEST_F(mram, revoked_device_stands_still)
+{
+	static const uint32_t still[] = {
+		VFIO_DEVICE_STATE_STOP, VFIO_DEVICE_STATE_RUNNING,
+		VFIO_DEVICE_STATE_RUNNING_P2P,
+	};
+	static const uint32_t refused[] = {
+		VFIO_DEVICE_STATE_ERROR, VFIO_DEVICE_STATE_STOP_COPY,
+		VFIO_DEVICE_STATE_RESUMING, VFIO_DEVICE_STATE_PRE_COPY, 99,
+	};
+	struct vfio_device_feature_mig_state mig = {};
+	size_t i;
+	int fd;
+
+	vfio_mdev_set_grace(self->u.uuid, 0);
+	vfio_mdev_remove(self->u.uuid);
+	for (i = 0; i < VFIO_ARRAY_SIZE(still); i++) {
+		EXPECT_OK(__mig_to(self->fd, still[i]));
+	}
+	for (i = 0; i < VFIO_ARRAY_SIZE(refused); i++) {
+		EXPECT_ERR(ENODEV, __mig_set(self->fd, refused[i], &fd));
+	}
+	EXPECT_ERR(ENODEV, __vfio_feature(self->fd, GET |
+					  VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
+					  &mig, sizeof(mig)));
+	EXPECT_ERR(ENODEV, __vfio_feature(self->fd,
+					  VFIO_DEVICE_FEATURE_PROBE | SET |
+					  VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE,
+					  NULL, 0));
+	EXPECT_ERR(ENODEV, __vfio_ioctl_nr(self->fd, VFIO_DEVICE_RESET, 0));
+}
+
 static int count_fds(void)
 {
 	int fd, n = 0;
