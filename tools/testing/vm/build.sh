@@ -44,6 +44,8 @@ collect() {
 	mkdir "$dir/ko.new"
 	if [ ${#wanted[@]} -gt 0 ]; then
 		cp -p "${wanted[@]}" "$dir/ko.new/"
+		# Debug information is most of a module, and a VM reads it at every load.
+		strip --strip-debug --preserve-dates "$dir"/ko.new/*.ko
 	fi
 	rsync -a --delete "$dir/ko.new/" "$dir/ko/"
 	rm -rf "$dir/ko.new"

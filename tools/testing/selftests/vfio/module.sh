@@ -48,13 +48,13 @@ remove() {
 unload_all() {
 	local module
 
-	for module in vtest mram mdev vfio_iommu_type1 vfio; do
+	for module in mram vtest mdev vfio_iommu_type1 vfio; do
 		! loaded "$module" || rmmod "$module" || return 1
 	done
 }
 
 load_all() {
-	modprobe vfio_iommu_type1 && modprobe vtest
+	modprobe -a vfio_iommu_type1 vtest mram
 }
 
 # Create a device of each type, open one through a test program, leave some
@@ -69,6 +69,9 @@ exercise() {
 		remove "$uuid" || return 1
 		create vtest1 "$type" "$(new_uuid)" || return 1
 	done
+	uuid=$(new_uuid)
+	echo "$uuid" >/sys/class/mdev_bus/mram/mdev_supported_types/mram-1/create || return 1
+	remove "$uuid" || return 1
 	if [ -x "$here/pin_test" ]; then
 		"$here/pin_test" -t is_counted_per_page >/dev/null || return 1
 	fi

@@ -531,10 +531,11 @@ int vt_child_finish(struct vt_child *c)
 	long long end = vt_now_ms() + READY_MS;
 	int status;
 
-	kill(c->pid, SIGCONT);
 	if (write(c->go, "g", 1) != 1 && !c->what->killed)
 		return -errno;
 	while (waitpid(c->pid, &status, WNOHANG) == 0) {
+		/* Again and again: it may be about to stop only now. */
+		kill(c->pid, SIGCONT);
 		if (vt_now_ms() > end) {
 			kill(c->pid, SIGKILL);
 			waitpid(c->pid, &status, 0);
