@@ -16,7 +16,7 @@ handled() {
 		xargs -0 sed -nE 's/.*(case|cmd [!=]=) (VFIO_[A-Z_0-9]+).*/\2/p' |
 		grep -E '^VFIO_(GET|CHECK|SET|GROUP|DEVICE|IOMMU|MIG)_' |
 		grep -vE "^($no_argsz)\$" |
-		grep -vE '^VFIO_(DEVICE_FEATURE_|DEVICE_STATE_|GROUP_FLAGS|IOMMU_(TYPE|MAP_FLAG|UNMAP_FLAG)|DEVICE_FLAGS)' | sort -u
+		grep -vE '^VFIO_(DEVICE_FEATURE_|DEVICE_STATE_|GROUP_FLAGS|IOMMU_(TYPE|MAP_FLAG|UNMAP_FLAG|DIRTY_PAGES_FLAG)|DEVICE_FLAGS)' | sort -u
 }
 
 # grep -l exits with 1 where there is no such file: no test, and so nothing is covered.

@@ -40,6 +40,24 @@ sparse_all() {
 	build C=2 CF='-Wsparse-error'
 }
 
+# What each function takes from the stack.  The kernel's checkstack.pl also counts what epilogues give back.
+stack_frames() {
+	find "$copy" -name '*.ko' -print0 | xargs -0 -r -n 1 objdump -d --no-show-raw-insn |
+		sed -nE 's/^[0-9a-f]+ <(.*)>:$/F \1/p; s/.*sub +\$0x([0-9a-f]+),%rsp$/S \1/p' |
+		python3 -c '
+import sys
+name, total = "", 0
+for line in list(sys.stdin) + ["F end\n"]:
+    kind, what = line.split()
+    if kind == "S":
+        total += int(what, 16)
+        continue
+    if total >= int(sys.argv[1]):
+        print(f"{name}: {total} bytes")
+    name, total = what, 0
+' "$frame_max"
+}
+
 check_stack() {
 	local big
 
@@ -47,9 +65,7 @@ check_stack() {
 		echo 'no module was built'
 		return 1
 	fi
-	find "$copy" -name '*.ko' -print0 | xargs -0 -r objdump -d |
-		perl "$source_dir/scripts/checkstack.pl" x86_64 "$frame_max" >"$tap_tmp/stack" 2>/dev/null
-	big=$(grep -E '\[.*\]:[[:space:]]+[0-9]+' "$tap_tmp/stack" || true)
+	big=$(stack_frames)
 	[ -z "$big" ] || { echo "$big"; return 1; }
 }
 
@@ -101,6 +117,8 @@ main() {
 	rm -rf "$copy/tools/testing/selftests" "$copy/tools/testing/user" "$copy/tools/bench"
 	tap_run 'static: gcc W=1 -Werror' compile
 	tap_run "static: no stack frame of $frame_max bytes" check_stack
+	tap_run "static: the kernel's samples and vfio-pci build with our headers" \
+		tools/checks/compat.sh "$kdir" "$source_dir" "$copy"
 	tap_run 'static: sparse' sparse_all
 	clean
 	find "$copy" -name '*.mod.c' -delete

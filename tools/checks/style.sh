@@ -11,7 +11,7 @@ cd "$tap_top"
 
 checks=tools/checks
 mapfile -t code < <(tap_files '*.c' '*.h')
-mapfile -t kernel_code < <(printf '%s\n' "${code[@]}" | grep -vE '^tools/(testing/(selftests|user|vm/guest/mram_guest\.)|bench)/')
+mapfile -t kernel_code < <(printf '%s\n' "${code[@]}" | grep -vE '^tools/(testing/(selftests|user)/|testing/vm/guest/mram_guest\.|bench/)')
 mapfile -t shell < <(tap_files '*.sh' '.ci/run')
 mapfile -t words < <(tap_files '*.c' '*.h' '*.sh' '*.rst' '*.mk' '*.cocci' '*Makefile' '*Kconfig' 'MAINTAINERS' \
 	'Documentation/ABI/*')

@@ -377,4 +377,43 @@ TEST_F(argsz, unknown_flags)
 	}
 }
 
+/* On a migration's data file, which is not in the table. */
+TEST(precopy_info)
+{
+	uint64_t buf[2 + sizeof(struct vfio_device_feature_mig_state) / 8];
+	struct vfio_device_feature *feature = (void *)buf;
+	struct vfio_device_feature_mig_state *state = (void *)feature->data;
+	struct vfio_precopy_info info;
+	struct vfio_user u;
+	uint32_t argsz;
+
+	vfio_user_open(&u, "mram", "mram-1");
+	memset(buf, 0, sizeof(buf));
+	feature->argsz = sizeof(*feature) + sizeof(*state);
+	feature->flags = VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE;
+	state->device_state = VFIO_DEVICE_STATE_STOP_COPY;
+	ASSERT_OK(__vfio_ioctl(u.device, VFIO_DEVICE_FEATURE, feature));
+	ASSERT_LE(0, state->data_fd);
+
+	for (argsz = 0; argsz < sizeof(info); argsz++) {
+		memset(&info, 0, sizeof(info));
+		info.argsz = argsz;
+		EXPECT_ERR(EINVAL, __vfio_ioctl(state->data_fd,
+						VFIO_MIG_GET_PRECOPY_INFO,
+						&info));
+	}
+	/* mram has no pre-copy, so enough is still not answered. */
+	for (; argsz < sizeof(info) + 8; argsz++) {
+		info.argsz = argsz;
+		EXPECT_ERR(ENOTTY, __vfio_ioctl(state->data_fd,
+						VFIO_MIG_GET_PRECOPY_INFO,
+						&info));
+	}
+	EXPECT_ERR(EFAULT, __vfio_ioctl(state->data_fd,
+					VFIO_MIG_GET_PRECOPY_INFO, NULL));
+	close(state->data_fd);
+	vfio_user_close(&u);
+}
+
 TEST_HARNESS_MAIN
