@@ -414,7 +414,7 @@ static void mdev_remove_all(const struct mdev_scope *scope)
 
 static void mdev_parent_uevent(struct mdev_parent *parent, char *state)
 {
-	char *envp[] = { state, NULL };
+	char *envp[2] = { state };
 
 	/* Nobody's correctness depends on it: user space can look in sysfs. */
 	kobject_uevent_env(&parent->dev->kobj, KOBJ_CHANGE, envp);

@@ -82,7 +82,7 @@ static int walk_window(struct iova_bitmap *bitmap, unsigned long iova,
 	unsigned long window_last = iova + length - 1, a, b, most;
 	unsigned int i;
 
-	KUNIT_EXPECT_NE(walk->test, length, 0);
+	KUNIT_ASSERT_NE(walk->test, length, 0);
 	KUNIT_EXPECT_EQ(walk->test, iova, walk->next);
 	KUNIT_EXPECT_GE(walk->test, window_last, iova);
 	KUNIT_EXPECT_LE(walk->test, window_last, walk->last);
@@ -127,10 +127,12 @@ static void walk_prepare(struct walk *walk, u64 __user *user)
 	unsigned long nr_words = DIV_ROUND_UP(walk->nr_bits, 64), i;
 
 	KUNIT_ASSERT_LE(walk->test, nr_words, MAX_WORDS);
-	for (i = 1; i <= nr_words; i++)
-		walk->want[i] = random_u64(&walk->rnd) &
-				random_u64(&walk->rnd) &
-				random_u64(&walk->rnd);
+	for (i = 1; i <= nr_words; i++) {
+		/* One bit in eight. */
+		walk->want[i] = random_u64(&walk->rnd);
+		walk->want[i] &= random_u64(&walk->rnd);
+		walk->want[i] &= random_u64(&walk->rnd);
+	}
 	walk->want[0] = GUARD;
 	walk->want[nr_words + 1] = GUARD;
 	KUNIT_ASSERT_EQ(walk->test, 0,

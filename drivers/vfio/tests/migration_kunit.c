@@ -268,8 +268,8 @@ static void combine_and_compare(struct kunit *test, struct iova_range *r,
 	node = interval_tree_iter_first(&root, 0, ULONG_MAX);
 	for (i = 0; i < nr; i++) {
 		KUNIT_ASSERT_NOT_NULL(test, node);
-		KUNIT_EXPECT_EQ(test, node->start, r[i].start);
-		KUNIT_EXPECT_EQ(test, node->last, r[i].last);
+		KUNIT_ASSERT_EQ(test, node->start, r[i].start);
+		KUNIT_ASSERT_EQ(test, node->last, r[i].last);
 		node = interval_tree_iter_next(node, 0, ULONG_MAX);
 	}
 	KUNIT_EXPECT_NULL(test, node);

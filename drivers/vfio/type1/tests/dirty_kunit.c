@@ -32,6 +32,7 @@ static struct kunit_suite dirty_suite = {
 	.name = "dirty",
 	.test_cases = dirty_cases,
 };
+
 kunit_test_suite(dirty_suite);
 
 MODULE_DESCRIPTION("KUnit tests of dirty bitmaps");

@@ -47,6 +47,7 @@ static struct kunit_suite iova_suite = {
 	.name = "iova",
 	.test_cases = iova_cases,
 };
+
 kunit_test_suite(iova_suite);
 
 MODULE_DESCRIPTION("KUnit tests of the range tree");

@@ -158,7 +158,7 @@ TEST_F(mram_mig, a_latched_command_waits_and_travels)
 	ASSERT_EQ(0, self->src.mem[0]);
 }
 
-/* Is a stream with word @index changed by @change refused, and RESUMING kept? */
+/* Is a stream with word @index changed by @change refused, RESUMING kept? */
 static bool refused(struct mram_client *c, uint8_t *stream, size_t len,
 		    unsigned int index, uint32_t change)
 {

@@ -579,10 +579,12 @@ static int fill_budget(void)
 
 TEST_F(mram, budget_is_kept)
 {
-	const char *path = "/sys/class/mdev_bus/mram/mdev_supported_types/"
-			   "mram-16/available_instances";
-	long before = vfio_attr_read_long(path);
+	char path[VFIO_PATH_LEN];
+	long before;
 
+	snprintf(path, sizeof(path), "/sys/class/mdev_bus/mram/%s/mram-16/%s",
+		 "mdev_supported_types", "available_instances");
+	before = vfio_attr_read_long(path);
 	ASSERT_EQ(before, fill_budget());
 	ASSERT_EQ(before, vfio_attr_read_long(path));
 }
