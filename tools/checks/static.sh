@@ -42,6 +42,7 @@ sparse_all() {
 
 # What each function takes from the stack.  The kernel's checkstack.pl also counts what epilogues give back.
 stack_frames() {
+	# shellcheck disable=SC2016 # the dollars are sed's
 	find "$copy" -name '*.ko' -print0 | xargs -0 -r -n 1 objdump -d --no-show-raw-insn |
 		sed -nE 's/^[0-9a-f]+ <(.*)>:$/F \1/p; s/.*sub +\$0x([0-9a-f]+),%rsp$/S \1/p' |
 		python3 -c '
