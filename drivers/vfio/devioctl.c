@@ -17,11 +17,36 @@
 /* No interrupt index has more vectors than MSI-X. */
 #define VFIO_SET_IRQS_MAX_BYTES	(2048 * sizeof(s32))
 
-static bool vfio_device_uses_pm(struct vfio_device *device)
+/**
+ * vfio_device_pm_begin() - power a device up for a driver's ioctl callback
+ * @device: the device
+ *
+ * For drivers with runtime power management, as in 6.12.
+ *
+ * Context: May sleep; inside the gate.
+ * Return: 0, and vfio_device_pm_end() is due; -EIO.
+ */
+int vfio_device_pm_begin(struct vfio_device *device)
 {
 	struct device_driver *driver = device->dev->driver;
 
-	return driver && driver->pm;
+	if (!driver || !driver->pm)
+		return 0;
+	return pm_runtime_resume_and_get(device->dev) < 0 ? -EIO : 0;
+}
+
+/**
+ * vfio_device_pm_end() - undo vfio_device_pm_begin()
+ * @device: the device
+ *
+ * Context: Any; inside the gate.
+ */
+void vfio_device_pm_end(struct vfio_device *device)
+{
+	struct device_driver *driver = device->dev->driver;
+
+	if (driver && driver->pm)
+		pm_runtime_put(device->dev);
 }
 
 /* Hand an ioctl to the driver as it is. */
@@ -39,17 +64,11 @@ static long vfio_device_ioctl_forward(struct vfio_skin *skin, unsigned int cmd,
 		ret = skin->structured & SKIN_CALLBACKS ? -ENOTTY : -EINVAL;
 		goto out_exit;
 	}
-	if (vfio_device_uses_pm(device)) {
-		ret = pm_runtime_resume_and_get(device->dev);
-		if (ret < 0) {
-			ret = -EIO;
-			goto out_exit;
-		}
-		ret = device->ops->ioctl(device, cmd, arg);
-		pm_runtime_put(device->dev);
-	} else {
-		ret = device->ops->ioctl(device, cmd, arg);
-	}
+	ret = vfio_device_pm_begin(device);
+	if (ret)
+		goto out_exit;
+	ret = device->ops->ioctl(device, cmd, arg);
+	vfio_device_pm_end(device);
 out_exit:
 	gate_exit(&skin->gate, &pass);
 	return ret;

@@ -381,9 +381,15 @@ static int feature_of_driver(struct feature_call *call)
 	device = skin_enter(call->skin, &pass);
 	if (!device)
 		return -ENODEV;
-	if (device->ops->device_feature)
-		ret = device->ops->device_feature(device, call->flags,
-						  call->arg, call->argsz);
+	if (!device->ops->device_feature)
+		goto out_exit;
+	ret = vfio_device_pm_begin(device);
+	if (ret)
+		goto out_exit;
+	ret = device->ops->device_feature(device, call->flags, call->arg,
+					  call->argsz);
+	vfio_device_pm_end(device);
+out_exit:
 	gate_exit(&call->skin->gate, &pass);
 	return ret;
 }

@@ -207,6 +207,8 @@ int vfio_df_open(struct vfio_skin *skin, struct vfio_group *group);
 /* devioctl.c: the ioctls with structured callbacks */
 long vfio_device_ioctl(struct vfio_skin *skin, unsigned int cmd,
 		       unsigned long arg);
+int vfio_device_pm_begin(struct vfio_device *device);
+void vfio_device_pm_end(struct vfio_device *device);
 
 /* feature.c: VFIO_DEVICE_FEATURE; enters the gate itself */
 int vfio_device_ioctl_feature(struct vfio_skin *skin,
