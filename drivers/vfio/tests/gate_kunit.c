@@ -297,7 +297,8 @@ static void hammer_finds_nobody_inside(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, v);
 	for (round = 0; round < 50; round++) {
-		v->state = kmalloc(sizeof(*v->state), GFP_KERNEL);
+		v->state = kunit_kmalloc(test, sizeof(*v->state),
+					 GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, v->state);
 		*v->state = ALIVE;
 		visitors_start(test, v, hammerer, NR_THREADS);
@@ -309,7 +310,7 @@ static void hammer_finds_nobody_inside(struct kunit *test)
 		if (!drained)
 			visitors_join(test, v);
 		WRITE_ONCE(*v->state, 0);
-		kfree(v->state);
+		kunit_kfree(test, v->state);
 		KUNIT_ASSERT_TRUE(test, drained);
 		KUNIT_EXPECT_TRUE(test, list_empty(&v->gate.inside));
 		visitors_join(test, v);
