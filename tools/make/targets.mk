@@ -39,7 +39,7 @@ help:
 #>   make graft TREE=DIR    put these sources into a kernel tree, for in-tree builds
 demo:
 	@$(vm)/setup.sh build vm
-	@$(make)/demo.sh
+	@$(vm)/demo.sh
 
 check:
 	@$(make)/check.sh style static unit kunit vm
