@@ -48,7 +48,7 @@ unsigned int vt_seconds(unsigned int by_default)
 {
 	const char *seconds = getenv("VFIO_TEST_SECONDS");
 
-	return seconds ? (unsigned int)atoi(seconds) : by_default;
+	return seconds && *seconds ? (unsigned int)atoi(seconds) : by_default;
 }
 
 long long vt_now_ms(void)
