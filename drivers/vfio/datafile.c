@@ -6,10 +6,13 @@
  * into it for as long as user space holds the descriptor.  A data file is the
  * core's: it goes through the device's gate, gives the driver kernel buffers
  * only, and is released by the remover when the device is revoked.
+ *
+ * What a driver has handed over is gone there, and a copy to user memory may
+ * fail.  So what could not be delivered is kept for the next read: a stream
+ * with a hole would look like a good one.
  */
 #include <linux/anon_inodes.h>
 #include <linux/fs.h>
-#include <linux/pagemap.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 
@@ -24,6 +27,11 @@
  * @lock: serialises the callbacks of this stream; inside the gate
  * @ops: the driver's; only inside the gate
  * @priv: the driver's
+ * @read_lock: one reader at a time, until it has delivered; outside the gate
+ * @kept: what was read from the driver and is yet to be delivered, or NULL;
+ *	under @read_lock
+ * @kept_pos: what of it has been delivered
+ * @kept_len: bytes in @kept
  */
 struct vfio_data_file {
 	struct kref ref;
@@ -34,6 +42,14 @@ struct vfio_data_file {
 	struct mutex lock;
 	const struct vfio_data_file_ops *ops;
 	void *priv;
+	/**
+	 * @read_lock: protects @kept and what belongs to it; held while user
+	 * memory faults, so only readers of this stream take it
+	 */
+	struct mutex read_lock;
+	void *kept;
+	size_t kept_pos;
+	size_t kept_len;
 };
 
 static void vfio_data_file_free(struct kref *ref)
@@ -42,7 +58,9 @@ static void vfio_data_file_free(struct kref *ref)
 		container_of(ref, struct vfio_data_file, ref);
 
 	skin_put(data->skin);
+	mutex_destroy(&data->read_lock);
 	mutex_destroy(&data->lock);
+	kfree(data->kept);
 	kfree(data);
 }
 
@@ -116,41 +134,76 @@ static void vfio_data_file_end(struct vfio_data_file *data,
 	gate_exit(&data->skin->gate, pass);
 }
 
-static ssize_t vfio_data_file_fops_read(struct file *file, char __user *buf,
-					size_t count, loff_t *ppos)
+/* Read up to @len bytes from the driver. */
+static ssize_t vfio_data_file_fetch(struct vfio_data_file *data, size_t len)
 {
-	struct vfio_data_file *data = file->private_data;
-	size_t len = min_t(size_t, count, PAGE_SIZE);
 	struct vfio_device *device;
 	struct gate_pass pass;
 	ssize_t got;
 	void *kbuf;
 	int ret;
 
-	if (!len)
-		return 0;
-	/* What is read from the driver is gone there: be sure to deliver it. */
-	if (fault_in_safe_writeable(buf, len))
-		return -EFAULT;
+	lockdep_assert_held(&data->read_lock);
 	kbuf = kzalloc(len, GFP_KERNEL_ACCOUNT);
 	if (!kbuf)
 		return -ENOMEM;
-
 	device = vfio_data_file_begin(data, &pass, &ret);
 	if (!device) {
-		got = ret;
-		goto out_free;
+		kfree(kbuf);
+		return ret;
 	}
 	got = data->ops->read(device, data->priv, kbuf, len);
 	vfio_data_file_end(data, &pass);
 
 	if (got > 0 && WARN_ON_ONCE(got > len))
 		got = -EIO;
-	if (got > 0 && copy_to_user(buf, kbuf, got))
-		got = -EFAULT;
-out_free:
-	kfree(kbuf);
+	if (got <= 0) {
+		kfree(kbuf);
+		return got;
+	}
+	data->kept = kbuf;
+	data->kept_pos = 0;
+	data->kept_len = got;
 	return got;
+}
+
+static ssize_t vfio_data_file_deliver(struct vfio_data_file *data,
+				      char __user *buf, size_t count)
+{
+	size_t done = min(count, data->kept_len - data->kept_pos);
+
+	lockdep_assert_held(&data->read_lock);
+	done -= copy_to_user(buf, data->kept + data->kept_pos, done);
+	if (!done)
+		return -EFAULT;
+	data->kept_pos += done;
+	if (data->kept_pos == data->kept_len) {
+		kfree(data->kept);
+		data->kept = NULL;
+	}
+	return done;
+}
+
+static ssize_t vfio_data_file_fops_read(struct file *file, char __user *buf,
+					size_t count, loff_t *ppos)
+{
+	struct vfio_data_file *data = file->private_data;
+	size_t len = min_t(size_t, count, PAGE_SIZE);
+	ssize_t ret;
+
+	if (!len)
+		return 0;
+	ret = mutex_lock_interruptible(&data->read_lock);
+	if (ret)
+		return ret;
+	if (!data->kept)
+		ret = vfio_data_file_fetch(data, len);
+	else
+		ret = gate_is_shut(&data->skin->gate) ? -ENODEV : 1;
+	if (ret > 0)
+		ret = vfio_data_file_deliver(data, buf, len);
+	mutex_unlock(&data->read_lock);
+	return ret;
 }
 
 static ssize_t vfio_data_file_fops_write(struct file *file,
@@ -278,6 +331,7 @@ struct file *vfio_data_file_create(struct vfio_device *vdev, const char *name,
 		return ERR_PTR(-ENOMEM);
 	kref_init(&data->ref);
 	mutex_init(&data->lock);
+	mutex_init(&data->read_lock);
 	data->ops = ops;
 	data->priv = priv;
 	data->skin = skin;
