@@ -25,15 +25,22 @@
  * behind the original, and the zap walks in that order.
  *
  * After the zap a fault gets a page of all-ones, as a read of a vanished PCI
- * device does, so that a VMM and its guest live on.  The page is private to
- * the address space: stores go there and reach nobody.
+ * device does, so that a VMM and its guest live on.  Each page of the device
+ * gets one of its own in each address space: stores go there and reach nobody,
+ * and no other page reads them back.  Behind so many that were touched all
+ * others share one, so that what a guest can make the host spend is bounded.
  */
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/xarray.h>
 
 #include "vfio.h"
+
+/* Pages of all-ones in one address space, and the index of those behind. */
+#define SKIN_ONES_MAX		1024
+#define SKIN_ONES_SHARED	ULONG_MAX
 
 /**
  * struct skin_vm_ops - our copy of a driver's vm_operations_struct
@@ -55,14 +62,16 @@ struct skin_vm_ops {
  * @mm: the address space; its structure is kept, its memory is not
  * @nr_vmas: mappings in it, under &vfio_skin.lock
  * @drained: the remover has been through its mmap_lock
- * @ones: what faults get after revocation, allocated by the first
+ * @ones: what faults get after revocation: pages by offset in the file
+ * @nr_ones: how many, at most some more than SKIN_ONES_MAX
  */
 struct skin_mm {
 	struct list_head node;
 	struct mm_struct *mm;
 	unsigned int nr_vmas;
 	bool drained;
-	struct page *ones;
+	struct xarray ones;
+	atomic_t nr_ones;
 };
 
 static struct skin_vm_ops *to_skin_vm_ops(struct vm_area_struct *vma)
@@ -84,8 +93,12 @@ static struct skin_mm *__skin_mm_find(struct vfio_skin *skin,
 
 static void skin_mm_free(struct skin_mm *smm)
 {
-	if (smm->ones)
-		put_page(smm->ones);
+	struct page *page;
+	unsigned long index;
+
+	xa_for_each(&smm->ones, index, page)
+		put_page(page);
+	xa_destroy(&smm->ones);
 	mmdrop(smm->mm);
 	kfree(smm);
 }
@@ -98,6 +111,7 @@ static int skin_mm_add(struct vfio_skin *skin, struct mm_struct *mm, gfp_t gfp)
 	new = kzalloc(sizeof(*new), gfp);
 	if (!new)
 		return -ENOMEM;
+	xa_init(&new->ones);
 
 	mutex_lock(&skin->lock);
 	smm = __skin_mm_find(skin, mm);
@@ -129,27 +143,38 @@ static void skin_mm_del(struct vfio_skin *skin, struct mm_struct *mm)
 		skin_mm_free(smm);
 }
 
-/* The all-ones page of an address space, without a reference. */
-static struct page *skin_mm_ones(struct vfio_skin *skin, struct mm_struct *mm)
+/*
+ * The all-ones page for offset @pgoff, in pages, without a reference.  The
+ * caller is in a fault, so its mapping keeps the address space recorded.
+ */
+static struct page *skin_mm_ones(struct vfio_skin *skin, struct mm_struct *mm,
+				 unsigned long pgoff)
 {
-	struct page *page = NULL, *new;
+	struct page *page, *new;
 	struct skin_mm *smm;
-
-	new = alloc_page(GFP_KERNEL_ACCOUNT);
-	if (new)
-		memset(page_address(new), 0xff, PAGE_SIZE);
 
 	mutex_lock(&skin->lock);
 	smm = __skin_mm_find(skin, mm);
-	if (smm) {
-		if (!smm->ones)
-			swap(smm->ones, new);
-		page = smm->ones;
-	}
 	mutex_unlock(&skin->lock);
-	if (new)
-		put_page(new);
-	return page;
+	if (!smm)
+		return NULL;
+	page = xa_load(&smm->ones, pgoff);
+	if (page)
+		return page;
+	if (atomic_read(&smm->nr_ones) >= SKIN_ONES_MAX)
+		pgoff = SKIN_ONES_SHARED;
+
+	new = alloc_page(GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return NULL;
+	memset(page_address(new), 0xff, PAGE_SIZE);
+	page = xa_cmpxchg(&smm->ones, pgoff, NULL, new, GFP_KERNEL_ACCOUNT);
+	if (!page) {
+		atomic_inc(&smm->nr_ones);
+		return new;
+	}
+	put_page(new);
+	return xa_is_err(page) ? NULL : page;
 }
 
 /* A fault in a mapping whose device is gone. */
@@ -163,7 +188,7 @@ static vm_fault_t skin_fault_revoked(struct vm_fault *vmf)
 	if ((vma->vm_flags & VM_PFNMAP) && is_cow_mapping(vma->vm_flags))
 		return VM_FAULT_SIGBUS;
 
-	page = skin_mm_ones(sops->skin, vma->vm_mm);
+	page = skin_mm_ones(sops->skin, vma->vm_mm, vmf->pgoff);
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	if (vma->vm_flags & VM_PFNMAP)
