@@ -32,11 +32,12 @@ static struct workqueue_struct *fault_wq;
  * @ref: one for the caller, one for the worker
  * @work: the worker's
  * @wq: woken when @done
- * @space: the backend's, referenced; counts the abandoned
+ * @range: referenced, not active; its backend counts the abandoned
  * @mm: whose memory, its users are held
  * @vaddr: first address
  * @nr: pages
  * @gup_flags: how
+ * @charge: pages to account when those are got
  * @ret: 0 or an errno, valid when @done
  * @state: one of enum fault_state; decided by compare-exchange
  * @pages: the worker's until @done, then the caller's
@@ -45,11 +46,12 @@ struct fault_request {
 	struct kref ref;
 	struct work_struct work;
 	wait_queue_head_t wq;
-	struct pages_space *space;
+	struct pages_range *range;
 	struct mm_struct *mm;
 	unsigned long vaddr;
 	unsigned int nr;
 	unsigned int gup_flags;
+	unsigned int charge;
 	int ret;
 	atomic_t state;
 	struct page *pages[] __counted_by(nr);
@@ -72,7 +74,7 @@ static void fault_request_release(struct kref *ref)
 	struct fault_request *req =
 		container_of(ref, struct fault_request, ref);
 
-	pages_space_put(req->space);
+	pages_range_put(req->range);
 	kvfree(req);
 }
 
@@ -87,6 +89,8 @@ static int fault_in(struct fault_request *req)
 	int locked = 1;
 	long ret = 0;
 
+	if (!req->nr)
+		return 0;
 	mmap_read_lock(req->mm);
 	while (got < req->nr) {
 		ret = pin_user_pages_remote(req->mm,
@@ -108,22 +112,45 @@ static int fault_in(struct fault_request *req)
 	return ret < 0 ? ret : -EFAULT;
 }
 
+static int fault_account(struct fault_request *req)
+{
+	struct pages_range *range = req->range;
+	int ret;
+
+	if (!req->charge)
+		return 0;
+	mmap_write_lock(req->mm);
+	ret = __account_locked_vm(req->mm, req->charge, true, range->task,
+				  range->lock_cap);
+	mmap_write_unlock(req->mm);
+	return ret;
+}
+
+/* Nobody wants it any more. */
+static void fault_give_back(struct fault_request *req)
+{
+	if (!req->ret) {
+		unpin_user_pages(req->pages, req->nr);
+		fault_uncharge(req->range, req->charge);
+	}
+	atomic_dec(&req->range->space->stuck);
+}
+
 static void fault_work(struct work_struct *work)
 {
 	struct fault_request *req =
 		container_of(work, struct fault_request, work);
 
 	req->ret = fault_in(req);
+	if (!req->ret)
+		req->ret = fault_account(req);
 	mmput(req->mm);
 	/* Full barrier, pairs with that in fault_abandon(): @ret is visible. */
 	if (atomic_cmpxchg(&req->state, FAULT_PENDING, FAULT_DONE) ==
-	    FAULT_PENDING) {
+	    FAULT_PENDING)
 		wake_up_all(&req->wq);
-	} else {
-		if (!req->ret)
-			unpin_user_pages(req->pages, req->nr);
-		atomic_dec(&req->space->stuck);
-	}
+	else
+		fault_give_back(req);
 	fault_request_put(req);
 	/* Module exit flushes the queue, so this text is still there after. */
 	module_put(THIS_MODULE);
@@ -132,7 +159,8 @@ static void fault_work(struct work_struct *work)
 static struct fault_request *fault_request_queue(struct pages_range *range,
 						 unsigned long vaddr,
 						 unsigned int nr,
-						 unsigned int gup_flags)
+						 unsigned int gup_flags,
+						 unsigned int charge)
 {
 	struct fault_request *req;
 
@@ -149,8 +177,9 @@ static struct fault_request *fault_request_queue(struct pages_range *range,
 	req->mm = range->mm;
 	req->vaddr = vaddr;
 	req->gup_flags = gup_flags;
-	req->space = range->space;
-	kref_get(&req->space->ref);
+	req->charge = charge;
+	pages_range_get(range);
+	req->range = range;
 	kref_init(&req->ref);
 	kref_get(&req->ref);
 	init_waitqueue_head(&req->wq);
@@ -178,11 +207,11 @@ static int fault_must_not_wait(struct pages_range *range,
 /* The worker may have finished just now: then its pages are ours after all. */
 static bool fault_abandon(struct fault_request *req)
 {
-	atomic_inc(&req->space->stuck);
+	atomic_inc(&req->range->space->stuck);
 	if (atomic_cmpxchg(&req->state, FAULT_PENDING, FAULT_ABANDONED) ==
 	    FAULT_PENDING)
 		return true;
-	atomic_dec(&req->space->stuck);
+	atomic_dec(&req->range->space->stuck);
 	return false;
 }
 
@@ -218,7 +247,8 @@ static int fault_wait(struct fault_request *req, struct pages_range *range,
 
 static int fault_get_slow(struct pages_range *range, struct pages_user *user,
 			  unsigned long vaddr, unsigned int nr,
-			  unsigned int gup_flags, struct page **pages)
+			  unsigned int gup_flags, unsigned int charge,
+			  struct page **pages)
 {
 	struct fault_request *req;
 	int ret;
@@ -226,13 +256,13 @@ static int fault_get_slow(struct pages_range *range, struct pages_user *user,
 	ret = fault_must_not_wait(range, user);
 	if (ret)
 		return ret;
-	req = fault_request_queue(range, vaddr, nr, gup_flags);
+	req = fault_request_queue(range, vaddr, nr, gup_flags, charge);
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	ret = fault_wait(req, range, user);
 	if (!ret) {
 		ret = req->ret;
-		if (!ret)
+		if (!ret && nr)
 			memcpy(pages, req->pages, nr * sizeof(*pages));
 	}
 	fault_request_put(req);
@@ -292,7 +322,7 @@ int fault_get(struct pages_range *range, struct pages_user *user,
 	if (got < 0 || got == nr)
 		return got < 0 ? got : 0;
 	ret = fault_get_slow(range, user, vaddr + got * PAGE_SIZE, nr - got,
-			     gup_flags, pages + got);
+			     gup_flags, 0, pages + got);
 	if (ret) {
 		unpin_user_pages(pages, got);
 		memset(pages, 0, got * sizeof(*pages));
@@ -312,29 +342,30 @@ static bool fault_trylock(struct mm_struct *mm)
  * @user: for whom
  * @nr: pages, may be zero
  *
- * Context: May sleep; takes the mm's mmap_lock for writing.
- * Return: 0; -ENOMEM over the limit; -ENODEV if the mm has no users any more,
- *         or if its lock is taken and the user is shut; -EINTR.
+ * Who holds the mm's lock may itself be waiting for user space, in a fault that
+ * cannot drop it.  So a worker waits for the lock, and may be abandoned.
+ *
+ * Context: May sleep; the caller is active in @range, no lock held.
+ * Return: 0; -ENOMEM over the limit, or without memory for a request; -ENODEV
+ *         if the mm has no users any more; what fault_get() says of waits.
  */
 int fault_charge(struct pages_range *range, struct pages_user *user,
 		 unsigned int nr)
 {
 	struct mm_struct *mm = range->mm;
-	int ret = 0;
+	int ret;
 
 	if (!nr)
 		return 0;
 	if (!mmget_not_zero(mm))
 		return -ENODEV;
-	if (!fault_trylock(mm)) {
-		ret = pages_user_is_shut(user) ? -ENODEV :
-		      mmap_write_lock_killable(mm);
-		if (ret)
-			goto out_mmput;
+	if (fault_trylock(mm)) {
+		ret = __account_locked_vm(mm, nr, true, range->task,
+					  range->lock_cap);
+		mmap_write_unlock(mm);
+	} else {
+		ret = fault_get_slow(range, user, 0, 0, 0, nr, NULL);
 	}
-	ret = __account_locked_vm(mm, nr, true, range->task, range->lock_cap);
-	mmap_write_unlock(mm);
-out_mmput:
 	mmput_async(mm);
 	return ret;
 }
@@ -366,6 +397,8 @@ void fault_settle(struct work_struct *work)
 		mmput(range->mm);
 	}
 	pages_range_put(range);
+	/* As in fault_work(): exit flushes, but is not held up by us. */
+	module_put(THIS_MODULE);
 }
 
 /**
@@ -389,8 +422,11 @@ void fault_uncharge(struct pages_range *range, unsigned long nr)
 		mmap_write_unlock(mm);
 	} else {
 		pages_range_get(range);
-		if (!queue_work(fault_wq, &range->settle))
+		__module_get(THIS_MODULE);
+		if (!queue_work(fault_wq, &range->settle)) {
 			pages_range_put(range);
+			module_put(THIS_MODULE);
+		}
 	}
 	mmput_async(mm);
 }

@@ -253,6 +253,14 @@ void type1_unmap_all(struct type1 *t1)
 	unmap_remove(&un);
 }
 
+static void unmap_wait_idle(struct unmap *un)
+{
+	struct pages_range *range;
+
+	list_for_each_entry(range, &un->victims, victim)
+		pages_range_wait_idle(range);
+}
+
 /* Report what is dirty in the span, by page from its start. */
 static int unmap_report_dirty(struct unmap *un, u64 size, u64 __user *data)
 {
@@ -281,11 +289,9 @@ static int unmap_run(struct unmap *un, const struct vfio_bitmap *bitmap,
 	ret = unmap_mark(un);
 	if (ret)
 		return ret;
-	/*
-	 * What the drivers have pinned is dirty, so it has to be looked at
-	 * before they unpin; new pins are refused already.
-	 */
 	if (bitmap) {
+		/* A copy that was under way may have written its last byte. */
+		unmap_wait_idle(un);
 		ret = unmap_report_dirty(un, *size, bitmap->data);
 		if (ret) {
 			unmap_revive(un);

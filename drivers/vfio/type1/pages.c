@@ -562,6 +562,18 @@ void pages_unpin(struct pages_range *range, struct pages_user *user, u64 first,
 	fault_uncharge(range, released);
 }
 
+/* The first share of @user, or with NULL of anybody, that pins something. */
+static struct pages_share *share_find_pinned(struct pages_leaf *leaf,
+					     struct pages_user *user)
+{
+	struct pages_share *share;
+
+	list_for_each_entry(share, &leaf->shares, node)
+		if (share->nr && (!user || share->user == user))
+			return share;
+	return NULL;
+}
+
 /* Drop all pins of one leaf that @user, or with NULL anybody, has. */
 static unsigned int leaf_drop_all(struct pages_range *range,
 				  unsigned long index, struct pages_user *user,
@@ -570,26 +582,20 @@ static unsigned int leaf_drop_all(struct pages_range *range,
 	struct pages_share *share;
 	struct pages_leaf *leaf;
 	unsigned int nr = 0;
-	bool again = false;
 
 	spin_lock(&range->lock);
-	leaf = xa_load(&range->leaves, index);
-	if (!leaf)
-		goto out_unlock;
-	share = user ? share_find(leaf, user) :
-		list_first_entry(&leaf->shares, struct pages_share, node);
-	if (!share)
-		goto out_unlock;
-	dev_WARN_ONCE(share->user->dev, true,
-		      "left pages pinned, dropping them\n");
-	again = !user && !list_is_singular(&leaf->shares);
-	nr = __leaf_drop(range, leaf, share, ~0ULL, true, batch);
-	__share_gc(range, index, leaf, share);
-out_unlock:
+	for (;;) {
+		/* It goes with its last share, so it is looked up each time. */
+		leaf = xa_load(&range->leaves, index);
+		share = leaf ? share_find_pinned(leaf, user) : NULL;
+		if (!share)
+			break;
+		dev_WARN_ONCE(share->user->dev, true,
+			      "left pages pinned, dropping them\n");
+		nr += __leaf_drop(range, leaf, share, ~0ULL, true, batch + nr);
+		__share_gc(range, index, leaf, share);
+	}
 	spin_unlock(&range->lock);
-	/* A page goes with its last share: batch holds what is left of it. */
-	if (again)
-		nr += leaf_drop_all(range, index, NULL, batch + nr);
 	return nr;
 }
 

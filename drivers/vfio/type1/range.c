@@ -348,15 +348,21 @@ void pages_dirty_take(struct pages_range *range, u64 first, u64 nr, u64 *dst,
  * @dst: the bits are or'ed into this bitmap
  * @dst_first: bit in @dst of the first page
  *
- * Context: Any.
+ * Context: May sleep.
  */
 void pages_dirty_peek(struct pages_range *range, u64 first, u64 nr, u64 *dst,
 		      u64 dst_first)
 {
-	spin_lock(&range->lock);
-	if (range->dirty)
-		dirty_or(dst, dst_first, range->dirty, first, nr);
-	spin_unlock(&range->lock);
+	u64 step;
+
+	for (; nr; first += step, dst_first += step, nr -= step) {
+		step = min_t(u64, nr, DIRTY_STEP);
+		spin_lock(&range->lock);
+		if (range->dirty)
+			dirty_or(dst, dst_first, range->dirty, first, step);
+		spin_unlock(&range->lock);
+		cond_resched();
+	}
 }
 
 /**

@@ -36,14 +36,15 @@ int type1_check_bitmap(const struct vfio_bitmap *bitmap, u64 size)
  * @bits: the bits
  * @nr_pages: how many
  *
- * Bits of the last byte that are beyond @nr_pages are written as zero.
+ * Whole words, as the user ABI counts them: the bits of the last one beyond
+ * @nr_pages are written as zero.
  *
  * Context: May fault; no lock held.
  * Return: 0 or -EFAULT.
  */
 int type1_bitmap_copy_out(u64 __user *to, const u64 *bits, u64 nr_pages)
 {
-	return copy_to_user(to, bits, DIV_ROUND_UP_ULL(nr_pages, 8)) ?
+	return copy_to_user(to, bits, dirty_words(nr_pages) * sizeof(*bits)) ?
 	       -EFAULT : 0;
 }
 
