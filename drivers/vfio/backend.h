@@ -51,6 +51,7 @@ enum vfio_group_type {
  * @quiesce_device: from now on nothing done for this user waits for user
  *	space: what waits in @pin_pages and @dma_rw gives up with -ENODEV.
  *	Before close_device(), so that a driver can join its threads
+ * @device_is_shut: @quiesce_device was called, or the device's gate is shut
  * @unregister_device: drop leftover pins of this user with a WARN, wait for
  *	dma_unmap callbacks in flight, free the user
  * @pin_pages: pin @npage pages at @iova for the user; all or nothing.
@@ -71,6 +72,7 @@ struct vfio_iommu_driver_ops {
 						     struct vfio_device *vdev,
 						     struct gate *gate);
 	void (*quiesce_device)(struct vfio_backend_user *user);
+	bool (*device_is_shut)(struct vfio_backend_user *user);
 	void (*unregister_device)(struct vfio_backend_user *user);
 	int (*pin_pages)(struct vfio_backend_user *user, dma_addr_t iova,
 			 int npage, int prot, struct page **pages);

@@ -513,7 +513,8 @@ vfio_device_backend_ops(struct vfio_device *device)
  *         -E2BIG; -EPERM when the mapping forbids @prot; -EACCES for a type 1
  *         (v1) container; -EFAULT when the memory is not there; -ENOMEM, also
  *         for the locked-memory limit; -ENODEV when the device is being closed
- *         or removed and the memory is not there at once.
+ *         or removed and the memory is not there at once, or when its process
+ *         has exited: vfio_device_is_shut() tells which.
  */
 int vfio_pin_pages(struct vfio_device *device, dma_addr_t iova, int npage,
 		   int prot, struct page **pages)
@@ -530,6 +531,26 @@ int vfio_pin_pages(struct vfio_device *device, dma_addr_t iova, int npage,
 	return ops->pin_pages(device->user, iova, npage, prot, pages);
 }
 EXPORT_SYMBOL(vfio_pin_pages);
+
+/**
+ * vfio_device_is_shut() - is the device being closed or removed?
+ * @device: the device, open
+ *
+ * Then nothing that is done for it waits for user space, and vfio_pin_pages()
+ * and vfio_dma_rw() say -ENODEV if they would have to.
+ *
+ * Context: Any.  Between the start of open_device() and the end of
+ *          close_device().
+ * Return: true if it is.
+ */
+bool vfio_device_is_shut(struct vfio_device *device)
+{
+	const struct vfio_iommu_driver_ops *ops;
+
+	ops = vfio_device_backend_ops(device);
+	return !ops || ops->device_is_shut(device->user);
+}
+EXPORT_SYMBOL_GPL(vfio_device_is_shut);
 
 /**
  * vfio_unpin_pages() - undo vfio_pin_pages()

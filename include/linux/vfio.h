@@ -348,6 +348,9 @@ unsigned int vfio_device_set_open_count(struct vfio_device_set *dev_set);
 struct vfio_device *vfio_find_device_in_devset(struct vfio_device_set *dev_set,
 					       struct device *dev);
 
+/* Of an open device: after -ENODEV of vfio_pin_pages(). */
+bool vfio_device_is_shut(struct vfio_device *device);
+
 /* Sleeping in a driver's callback, revocable: see fops.c. */
 struct gate *vfio_device_gate(struct vfio_device *device);
 

@@ -229,6 +229,7 @@ static const struct vfio_iommu_driver_ops type1_ops = {
 	.detach_group = type1_detach_group,
 	.register_device = type1_user_register,
 	.quiesce_device = type1_user_quiesce,
+	.device_is_shut = type1_user_is_shut,
 	.unregister_device = type1_user_unregister,
 	.pin_pages = type1_pin_pages,
 	.unpin_pages = type1_unpin_pages,

@@ -66,6 +66,7 @@ struct vfio_backend_user *type1_user_register(void *data,
 					      struct vfio_device *vdev,
 					      struct gate *gate);
 void type1_user_quiesce(struct vfio_backend_user *user);
+bool type1_user_is_shut(struct vfio_backend_user *user);
 void type1_user_unregister(struct vfio_backend_user *user);
 void type1_users_unmap(struct type1 *t1, u64 iova, u64 size);
 int type1_pin_pages(struct vfio_backend_user *user, dma_addr_t iova, int npage,

@@ -68,6 +68,18 @@ void type1_user_quiesce(struct vfio_backend_user *user)
 	wake_up_all(&user->pages.gate->wq);
 }
 
+/**
+ * type1_user_is_shut() - are waits for user space refused?
+ * @user: the user
+ *
+ * Context: Any.
+ * Return: true after type1_user_quiesce(), and when the device is removed.
+ */
+bool type1_user_is_shut(struct vfio_backend_user *user)
+{
+	return pages_user_is_shut(&user->pages);
+}
+
 /* A range that this user has left pages pinned in, referenced. */
 static struct pages_range *type1_user_next_range(struct vfio_backend_user *user,
 						 u64 start)
