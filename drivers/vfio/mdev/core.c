@@ -429,9 +429,13 @@ static void mdev_parent_publish(struct mdev_parent *parent,
 				struct mdev_type **types,
 				unsigned int nr_types)
 {
+	unsigned int i;
+
 	parent->types = types;
 	/* Pairs with the acquire in mdev_parent_offers(). */
 	smp_store_release(&parent->nr_types, nr_types);
+	for (i = 0; i < nr_types; i++)
+		mdev_type_offer(types[i]);
 }
 
 /* Returns the table, which is the caller's now. */
@@ -631,6 +635,8 @@ int mdev_parent_add_type(struct mdev_parent *parent, struct mdev_type *type)
 	ret = mdev_table_insert(parent, type);
 	if (ret)
 		mdev_type_del(type);
+	else
+		mdev_type_offer(type);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(mdev_parent_add_type);

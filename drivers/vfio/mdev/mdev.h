@@ -64,6 +64,7 @@ bool mdev_driver_is_registered(struct mdev_driver *drv);
 /* sysfs.c */
 extern const struct attribute_group *mdev_device_groups[];
 int mdev_type_add(struct mdev_parent *parent, struct mdev_type *type);
+void mdev_type_offer(struct mdev_type *type);
 void mdev_type_del(struct mdev_type *type);
 int mdev_device_link(struct mdev_device *mdev);
 void mdev_device_unlink(struct mdev_device *mdev);

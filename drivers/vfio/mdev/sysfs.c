@@ -22,11 +22,13 @@
 /**
  * struct mdev_type_dir - the directory "devices" of a type
  * @kobj: what &mdev_type.devices_kobj points to
+ * @offered: the type is in its parent's table, or never will be
  * @type_released: nobody refers to the type's kobject any more
  * @dir_released: nobody refers to @kobj any more
  */
 struct mdev_type_dir {
 	struct kobject kobj;
+	struct completion offered;
 	struct completion type_released;
 	struct completion dir_released;
 };
@@ -66,6 +68,7 @@ static struct mdev_type_dir *to_type_dir(struct kobject *kobj)
 static ssize_t create_store(struct mdev_type *type, const char *buf,
 			    size_t count)
 {
+	struct mdev_type_dir *dir = to_type_dir(type->devices_kobj);
 	char str[UUID_STRING_LEN + 1];
 	guid_t uuid;
 	int ret;
@@ -79,6 +82,9 @@ static ssize_t create_store(struct mdev_type *type, const char *buf,
 	ret = guid_parse(str, &uuid);
 	if (ret)
 		return ret;
+	/* Seen in sysfs before it was complete: it soon will be. */
+	if (wait_for_completion_killable(&dir->offered))
+		return -EINTR;
 	ret = mdev_device_create(type, &uuid);
 	return ret ? ret : count;
 }
@@ -118,12 +124,16 @@ static struct mdev_type_attribute mdev_attr_available_instances =
 static struct mdev_type_attribute mdev_attr_description =
 	__ATTR_RO(description);
 
+/*
+ * "create" is the last one: if another one cannot be made nobody has seen it,
+ * or removing it would wait for a writer, who waits for the type.
+ */
 static struct attribute *mdev_type_attrs[] = {
-	&mdev_attr_create.attr,
 	&mdev_attr_device_api.attr,
 	&mdev_attr_name.attr,
 	&mdev_attr_available_instances.attr,
 	&mdev_attr_description.attr,
+	&mdev_attr_create.attr,
 	NULL,
 };
 
@@ -215,13 +225,45 @@ static const char *mdev_type_prefix(struct mdev_parent *parent)
 	return *name ? name : parent->mdev_driver->driver.name;
 }
 
+/* Ask first: sysfs would refuse a second one as well, but with a stack dump. */
+static bool mdev_type_name_is_taken(struct mdev_parent *parent,
+				    const char *name)
+{
+	struct kobject *kobj = kset_find_obj(parent->mdev_types_kset, name);
+
+	kobject_put(kobj);
+	return kobj;
+}
+
+/* Name and show the kobject of a type; it is to be put also after a failure. */
+static int mdev_type_kobj_add(struct mdev_parent *parent,
+			      struct mdev_type *type)
+{
+	char *name;
+	int ret = -EEXIST;
+
+	/* A type may have been registered before. */
+	memset(&type->kobj, 0, sizeof(type->kobj));
+	kobject_init(&type->kobj, &mdev_type_ktype);
+	name = kasprintf(GFP_KERNEL, "%s-%s", mdev_type_prefix(parent),
+			 type->sysfs_name);
+	if (!name)
+		return -ENOMEM;
+	if (!mdev_type_name_is_taken(parent, name)) {
+		type->kobj.kset = parent->mdev_types_kset;
+		ret = kobject_add(&type->kobj, NULL, "%s", name);
+	}
+	kfree(name);
+	return ret;
+}
+
 /**
  * mdev_type_add() - show a type in sysfs
  * @parent: who offers it
  * @type: the type, in the driver's memory
  *
- * Writers of its "create" get -ENODEV until the caller has put the type into
- * the parent's table.
+ * Writers of its "create" wait until the caller has put the type into the
+ * parent's table and called mdev_type_offer(), or mdev_type_del().
  *
  * Context: May sleep.  Not under @parent->unreg_sem, because undoing it waits
  *          for writers of "create".
@@ -238,16 +280,13 @@ int mdev_type_add(struct mdev_parent *parent, struct mdev_type *type)
 	dir = kzalloc(sizeof(*dir), GFP_KERNEL);
 	if (!dir)
 		return -ENOMEM;
+	init_completion(&dir->offered);
 	init_completion(&dir->type_released);
 	init_completion(&dir->dir_released);
 
 	type->parent = parent;
 	type->devices_kobj = &dir->kobj;
-	/* A type may have been registered before. */
-	memset(&type->kobj, 0, sizeof(type->kobj));
-	type->kobj.kset = parent->mdev_types_kset;
-	ret = kobject_init_and_add(&type->kobj, &mdev_type_ktype, NULL, "%s-%s",
-				   mdev_type_prefix(parent), type->sysfs_name);
+	ret = mdev_type_kobj_add(parent, type);
 	if (ret)
 		goto err_put_type;
 
@@ -258,11 +297,23 @@ int mdev_type_add(struct mdev_parent *parent, struct mdev_type *type)
 	return 0;
 
 err_put_dir:
+	complete_all(&dir->offered);
 	mdev_type_dir_put(dir);
 	kobject_del(&type->kobj);
 err_put_type:
 	mdev_type_put(type, dir);
 	return ret;
+}
+
+/**
+ * mdev_type_offer() - a type is in its parent's table: devices can be made
+ * @type: after mdev_type_add()
+ *
+ * Context: Any.
+ */
+void mdev_type_offer(struct mdev_type *type)
+{
+	complete_all(&to_type_dir(type->devices_kobj)->offered);
 }
 
 /**
@@ -277,6 +328,7 @@ void mdev_type_del(struct mdev_type *type)
 {
 	struct mdev_type_dir *dir = to_type_dir(type->devices_kobj);
 
+	complete_all(&dir->offered);
 	kobject_del(&dir->kobj);
 	mdev_type_dir_put(dir);
 	kobject_del(&type->kobj);
