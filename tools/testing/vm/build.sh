@@ -64,11 +64,13 @@ build_modules() {
 }
 
 build_selftests() {
-	local src=$1 out=$repo/build/selftests
+	local src=$1 out=$repo/build/selftests suite
 
 	mkdir -p "$out"
 	log "building the user-space tests"
-	make -s -C "$repo/tools/testing/selftests/vfio" KSRC="$src" OUTPUT="$out" >&2
+	for suite in "$repo"/tools/testing/selftests/*/Makefile; do
+		make -s -C "$(dirname "$suite")" KSRC="$src" OUTPUT="$out" >&2
+	done
 }
 
 main() {

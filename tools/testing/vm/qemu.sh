@@ -128,10 +128,32 @@ write_env() {
 		RIG_SPLAT_CHECK "$1" RIG_SHELL "$2" >"$run_dir/env"
 }
 
+# MiB of memory that the VM has besides, as persistent memory.  Until nd_e820 and nd_pmem are loaded it costs nothing.
+PMEM_MIB=512
+
+# in_mib SIZE: as QEMU understands it
+in_mib() {
+	case $1 in
+	*[Gg]) echo $((${1%?} << 10)) ;;
+	*[Mm]) echo "${1%?}" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# pmem_start MIB: where the last PMEM_MIB begin.  Memory of which 2816 MiB or more are wanted goes on at 4 GiB after 2.
+pmem_start() {
+	if [ $(($1 + PMEM_MIB)) -lt 2816 ]; then
+		echo "$1"
+	else
+		echo $(($1 + 2048))
+	fi
+}
+
 command_line() {
 	local line="console=ttyS0 panic=-1 reboot=t mitigations=off tsc=reliable no_timer_check nokaslr"
 
 	line+=" apparmor=0 audit=0 random.trust_cpu=on log_buf_len=4M loglevel=4 rig.init=$vm_dir/init.sh"
+	line+=" memmap=${PMEM_MIB}M!$(pmem_start "$(in_mib "$mem")")M"
 	if [ "$kernel" = debug ]; then
 		line+=" panic_on_warn=1 oops=panic loglevel=5 kmemleak=on"
 	fi
@@ -155,7 +177,7 @@ qemu_command() {
 	# shellcheck disable=SC2207 # two words
 	qemu=(
 		"${VFIO_RIG_QEMU:-qemu-system-x86_64}" -M "q35,accel=${VFIO_RIG_ACCEL:-tcg}" -cpu "${VFIO_RIG_CPU:-max,+svm}"
-		-smp "$smp" -m "$mem" -nodefaults -no-user-config -display none -no-reboot $(firmware)
+		-smp "$smp" -m "$(($(in_mib "$mem") + PMEM_MIB))M" -nodefaults -no-user-config -display none -no-reboot $(firmware)
 		-kernel "$kernel_dir/boot-image" -initrd "$initramfs" -append "$(command_line)"
 		-fsdev "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap"
 		-device virtio-9p-pci,fsdev=root,mount_tag=root

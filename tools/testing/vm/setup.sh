@@ -21,6 +21,8 @@ packages_of() {
 	vm)
 		echo qemu-system-x86 seabios busybox-static mdevctl kmod \
 			cpio xz-utils zstd binutils rsync python3 procps iproute2
+		# What the disks are tested with.
+		echo fdisk dmsetup e2fsprogs xfsprogs fio sg3-utils
 		;;
 	style)
 		echo sparse coccinelle codespell shellcheck reuse \
@@ -31,8 +33,11 @@ packages_of() {
 		# libasan and libubsan come with the compiler's own library package.
 		echo "libgcc-$(default_gcc)-dev"
 		;;
+	bench)
+		echo gcc libc6-dev liburing-dev
+		;;
 	*)
-		die "unknown tier '$1': build, vm, style or unit"
+		die "unknown tier '$1': build, vm, style, unit or bench"
 		;;
 	esac
 }

@@ -21,6 +21,11 @@
  *   registered  write 0 to unregister the parent, 1 to register it again
  *   fail_probe  an errno: every probe fails with it (0: none)
  *   fail_init   likewise for the init callback
+ *   probe_delay_ms  every probe sleeps that long
+ *   add_type    write "NAME KIND": offer a type vtest-NAME too, of a KIND
+ *               above (without "vtest-"); -ENODEV while not registered
+ *   remove_type write "NAME": remove such a type and its devices; -ENOENT if
+ *               there is none.  Unregistering the parent removes them all
  *   set_reset   write milliseconds: a set-wide exclusive section of that
  *               length on the parent's shared set
  *   set_open_count  opens of all members of the shared set

@@ -10,6 +10,7 @@
  *
  * vp is a parent, vt a device.
  */
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -25,22 +26,6 @@ module_param(max_instances, uint, 0444);
 MODULE_PARM_DESC(max_instances, "most devices of one parent");
 
 static struct vtest_parent **vtest_parents;
-
-static const char * const vtest_kind_names[VTEST_NR_KINDS] = {
-	[VTEST_OWN]	= "own",
-	[VTEST_SET]	= "set",
-	[VTEST_SHARED]	= "shared",
-	[VTEST_FOREIGN]	= "foreign",
-	[VTEST_BARE]	= "bare",
-};
-
-static const char * const vtest_pretty_names[VTEST_NR_KINDS] = {
-	[VTEST_OWN]	= "Test device, own set",
-	[VTEST_SET]	= "Test device, plain set",
-	[VTEST_SHARED]	= "Test device, shared set",
-	[VTEST_FOREIGN]	= "Test device, Linux 6.12 style",
-	[VTEST_BARE]	= "Test device without callbacks",
-};
 
 /**
  * vtest_parent_of() - the parent of a mediated device
@@ -97,8 +82,12 @@ static int vtest_probe(struct mdev_device *mdev)
 	struct vtest_parent *vp = vtest_parent_of(&mdev->dev);
 	const struct vfio_device_ops *ops = &vtest_ops;
 	struct vtest_device *vt;
+	unsigned int delay_ms;
 	int ret;
 
+	delay_ms = READ_ONCE(vp->probe_delay_ms);
+	if (delay_ms)
+		msleep(delay_ms);
 	if (READ_ONCE(vp->fail_probe))
 		return -READ_ONCE(vp->fail_probe);
 	if (type->kind == VTEST_BARE)
@@ -159,49 +148,6 @@ struct mdev_driver vtest_mdev_driver = {
 	},
 };
 
-/**
- * vtest_parent_register() - make a parent available
- * @vp: the parent
- *
- * Context: Process context.
- * Return: 0, -EBUSY if it is already, or mdev_register_parent()'s errno.
- */
-int vtest_parent_register(struct vtest_parent *vp)
-{
-	int ret = -EBUSY;
-
-	mutex_lock(&vp->lock);
-	if (vp->registered)
-		goto out_unlock;
-	ret = mdev_register_parent(&vp->mdev, vp->dev, &vtest_mdev_driver,
-				   vp->type_ptrs, VTEST_NR_KINDS);
-	vp->registered = !ret;
-out_unlock:
-	mutex_unlock(&vp->lock);
-	return ret;
-}
-
-/**
- * vtest_parent_unregister() - remove a parent's devices and the parent
- * @vp: the parent
- *
- * Does nothing for one that is not registered.
- *
- * Context: Process context; waits for the removal of the devices.
- */
-void vtest_parent_unregister(struct vtest_parent *vp)
-{
-	bool registered;
-
-	mutex_lock(&vp->lock);
-	registered = vp->registered;
-	vp->registered = false;
-	mutex_unlock(&vp->lock);
-	/* Not under the lock: remove() takes it. */
-	if (registered)
-		mdev_unregister_parent(&vp->mdev);
-}
-
 static void vtest_parent_destroy(struct vtest_parent *vp)
 {
 	vtest_parent_unregister(vp);
@@ -217,7 +163,6 @@ static const struct class vtest_class = {
 static struct vtest_parent *vtest_parent_create(unsigned int nr)
 {
 	struct vtest_parent *vp;
-	unsigned int i;
 	int ret;
 
 	vp = kzalloc(sizeof(*vp), GFP_KERNEL);
@@ -226,12 +171,7 @@ static struct vtest_parent *vtest_parent_create(unsigned int nr)
 	mutex_init(&vp->lock);
 	mutex_init(&vp->race_lock);
 	INIT_LIST_HEAD(&vp->devices);
-	for (i = 0; i < VTEST_NR_KINDS; i++) {
-		vp->types[i].kind = i;
-		vp->types[i].type.sysfs_name = vtest_kind_names[i];
-		vp->types[i].type.pretty_name = vtest_pretty_names[i];
-		vp->type_ptrs[i] = &vp->types[i].type;
-	}
+	vtest_types_init(vp);
 	vp->dev = device_create(&vtest_class, NULL, MKDEV(0, 0), vp,
 				"vtest%u", nr);
 	if (IS_ERR(vp->dev)) {

@@ -6,8 +6,9 @@
  * device, per device and summed up per parent, because the sum outlives the
  * device: that is how a test learns of a callback that came too late.
  *
- * Lock order: parent->lock > the core's set locks > device->irq_lock,
- * device->pin_lock.  No callback of the core takes parent->lock.
+ * Lock order: parent->types_lock > [removal of devices] > parent->lock > the
+ * core's set locks > device->irq_lock, device->pin_lock.  No callback of the
+ * core takes parent->lock.
  *
  * Words: vp a parent, vt a device.
  */
@@ -27,6 +28,8 @@ struct eventfd_ctx;
 
 #define VTEST_RAM_PAGES	(VTEST_RAM_BYTES / 4096)
 #define VTEST_MAX_ERRNO	4095
+#define VTEST_MAX_DELAY_MS	60000
+#define VTEST_MAX_TYPE_NAME	31
 
 /* The counters, in the order of struct vtest_stats, which explains them. */
 enum vtest_stat {
@@ -78,6 +81,18 @@ struct vtest_type {
 };
 
 /**
+ * struct vtest_extra_type - a type that was added while its parent was in use
+ * @type: like those that a parent is born with
+ * @node: entry in &vtest_parent.extra_types
+ * @name: what the type's name points to
+ */
+struct vtest_extra_type {
+	struct vtest_type type;
+	struct list_head node;
+	char name[];
+};
+
+/**
  * struct vtest_crowd - who opens and closes in a set at the moment
  * @opening: open_device() calls that run now
  * @excluded: a set-wide section is running
@@ -93,13 +108,16 @@ struct vtest_crowd {
  * @mdev: the mdev core's part
  * @types: its types
  * @type_ptrs: pointers to them
- * @lock: protects @devices and @registered; outside the core's set locks
+ * @types_lock: serialises changes of what the parent offers
+ * @registered: registered with the mdev core, under @types_lock
+ * @extra_types: &struct vtest_extra_type, under @types_lock
+ * @lock: protects @devices; outside the core's set locks
  * @devices: &struct vtest_device of every kind but bare
- * @registered: registered with the mdev core
  * @plain_set: its address is the id of the plain set
  * @shared_set: its address is the id of the shared set
  * @fail_probe: errno for every probe, 0 for none
  * @fail_init: errno for every init callback
+ * @probe_delay_ms: slept in every probe
  * @stat: totals
  * @race_lock: protects @race_result; one race at a time
  * @race_result: what join_race shows
@@ -109,14 +127,22 @@ struct vtest_parent {
 	struct mdev_parent mdev;
 	struct vtest_type types[VTEST_NR_KINDS];
 	struct mdev_type *type_ptrs[VTEST_NR_KINDS];
-	/** @lock: protects @devices and @registered; see above */
+	/**
+	 * @types_lock: protects @registered and @extra_types, and serialises
+	 * registering, unregistering, adding and removing types; outermost,
+	 * held while devices are removed
+	 */
+	struct mutex types_lock;
+	bool registered;
+	struct list_head extra_types;
+	/** @lock: protects @devices; see above */
 	struct mutex lock;
 	struct list_head devices;
-	bool registered;
 	struct vtest_crowd plain_set;
 	struct vtest_crowd shared_set;
 	int fail_probe;
 	int fail_init;
+	unsigned int probe_delay_ms;
 	atomic_t stat[VTEST_NR_STATS];
 	/** @race_lock: protects @race_result; one race at a time */
 	struct mutex race_lock;
@@ -212,9 +238,16 @@ static inline struct vtest_device *to_vtest(struct vfio_device *vdev)
 
 /* vtest_main.c */
 extern struct mdev_driver vtest_mdev_driver;
+struct vtest_parent *vtest_parent_of(struct device *mdev_dev);
+
+/* vtest_types.c */
+extern const char * const vtest_kind_names[VTEST_NR_KINDS];
+void vtest_types_init(struct vtest_parent *vp);
 int vtest_parent_register(struct vtest_parent *vp);
 void vtest_parent_unregister(struct vtest_parent *vp);
-struct vtest_parent *vtest_parent_of(struct device *mdev_dev);
+int vtest_type_add(struct vtest_parent *vp, const char *name,
+		   enum vtest_kind kind);
+int vtest_type_remove(struct vtest_parent *vp, const char *name);
 
 /* vtest_dev.c */
 extern const struct vfio_device_ops vtest_ops;

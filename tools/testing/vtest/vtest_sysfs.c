@@ -6,6 +6,7 @@
  */
 #include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/string.h>
 #include <linux/sysfs.h>
 
 #include "vtest_priv.h"
@@ -129,6 +130,52 @@ static ssize_t fail_init_store(struct device *dev,
 }
 static DEVICE_ATTR_WO(fail_init);
 
+static ssize_t probe_delay_ms_store(struct device *dev,
+				    struct device_attribute *attr,
+				    const char *buf, size_t count)
+{
+	struct vtest_parent *vp = dev_get_drvdata(dev);
+	unsigned int delay_ms;
+	int ret;
+
+	ret = kstrtouint(buf, 0, &delay_ms);
+	if (ret)
+		return ret;
+	if (delay_ms > VTEST_MAX_DELAY_MS)
+		return -ERANGE;
+	WRITE_ONCE(vp->probe_delay_ms, delay_ms);
+	return count;
+}
+static DEVICE_ATTR_WO(probe_delay_ms);
+
+static ssize_t add_type_store(struct device *dev,
+			      struct device_attribute *attr,
+			      const char *buf, size_t count)
+{
+	char name[VTEST_MAX_TYPE_NAME + 1], kind_name[16];
+	int kind;
+
+	if (sscanf(buf, "%31s %15s", name, kind_name) != 2)
+		return -EINVAL;
+	kind = match_string(vtest_kind_names, VTEST_NR_KINDS, kind_name);
+	if (kind < 0)
+		return -EINVAL;
+	return vtest_type_add(dev_get_drvdata(dev), name, kind) ?: count;
+}
+static DEVICE_ATTR_WO(add_type);
+
+static ssize_t remove_type_store(struct device *dev,
+				 struct device_attribute *attr,
+				 const char *buf, size_t count)
+{
+	char name[VTEST_MAX_TYPE_NAME + 1];
+
+	if (sscanf(buf, "%31s", name) != 1)
+		return -EINVAL;
+	return vtest_type_remove(dev_get_drvdata(dev), name) ?: count;
+}
+static DEVICE_ATTR_WO(remove_type);
+
 /* A member of the shared set keeps the set alive while vp->lock is held. */
 static struct vfio_device_set *shared_set_of(struct vtest_parent *vp)
 {
@@ -231,6 +278,9 @@ static struct attribute *vtest_parent_attrs[] = {
 	&dev_attr_registered.attr,
 	&dev_attr_fail_probe.attr,
 	&dev_attr_fail_init.attr,
+	&dev_attr_probe_delay_ms.attr,
+	&dev_attr_add_type.attr,
+	&dev_attr_remove_type.attr,
 	&dev_attr_set_reset.attr,
 	&dev_attr_set_open_count.attr,
 	&dev_attr_join_race.attr,
@@ -276,10 +326,10 @@ static ssize_t name##_store(struct device *dev,				\
 }									\
 static DEVICE_ATTR_RW(name)
 
-VTEST_KNOB(open_delay_ms, 60000);
+VTEST_KNOB(open_delay_ms, VTEST_MAX_DELAY_MS);
 VTEST_KNOB(open_error, VTEST_MAX_ERRNO);
 VTEST_KNOB(open_fd_error, VTEST_MAX_ERRNO);
-VTEST_KNOB(close_delay_ms, 60000);
+VTEST_KNOB(close_delay_ms, VTEST_MAX_DELAY_MS);
 VTEST_KNOB(request_mode, VTEST_REQUEST_IGNORE);
 
 static ssize_t wake_store(struct device *dev, struct device_attribute *attr,

@@ -552,6 +552,49 @@ TEST_F(dirty, unmap_reports_several)
 	EXPECT_EQ(1ULL << 1, self->bits[1]);
 }
 
+/* A bitmap that cannot be written: all is as it was. */
+TEST_F(dirty, unmap_without_a_place_to_report)
+{
+	uint64_t size = NR_PAGES * self->page, unmapped;
+	char *ro;
+
+	ro = mmap(NULL, 2 * self->page, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, ro);
+	ro += self->page;
+	ASSERT_EQ(0, mprotect(ro, self->page, PROT_READ));
+	vfio_map(self->container, self->mem, IOVA, size);
+	ASSERT_OK(dirty_verb(self->container, START));
+	device_write(self->fd, 77, 8);
+	device_pin(self->fd, 70, 2);
+	EXPECT_ERR(EFAULT, unmap_dirty(self->container, IOVA, size, ro,
+				       BITMAP_BYTES, &unmapped));
+	/* all but the last word could be */
+	EXPECT_ERR(EFAULT, unmap_dirty(self->container, IOVA, size,
+				       ro - BITMAP_BYTES + 8, BITMAP_BYTES,
+				       &unmapped));
+	/* still mapped, still pinned, still to be reported */
+	EXPECT_ERR(EEXIST, __vfio_map(self->container, self->mem, IOVA, size));
+	ASSERT_OK(__vtest_dma(self->fd, 0, IOVA + 3 * self->page, 8));
+	device_write(self->fd, 5, 8);
+	device_pin(self->fd, 200, 1);
+	device_unpin(self->fd, 70, 2);
+	dirty_get(self->container, self->bits);
+	EXPECT_TRUE(bit(self->bits, 5));
+	EXPECT_TRUE(bit(self->bits, 70));
+	EXPECT_TRUE(bit(self->bits, 71));
+	EXPECT_TRUE(bit(self->bits, 77));
+	EXPECT_TRUE(bit(self->bits, 200));
+	EXPECT_EQ(5, count_bits(self->bits));
+	memset(self->bits, 0, BITMAP_BYTES);
+	EXPECT_OK(unmap_dirty(self->container, IOVA, size, self->bits,
+			      BITMAP_BYTES, &unmapped));
+	EXPECT_EQ(size, unmapped);
+	EXPECT_TRUE(bit(self->bits, 200));
+	EXPECT_EQ(1, count_bits(self->bits));
+	munmap(ro - self->page, 2 * self->page);
+}
+
 TEST_F(dirty, unmap_errors)
 {
 	uint64_t page = self->page, size = NR_PAGES * page;

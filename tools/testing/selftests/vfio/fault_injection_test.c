@@ -19,21 +19,24 @@
 
 #include <linux/vfio.h>
 
+#include "lib/fault.h"
 #include "lib/vfio_harness.h"
 #include "lib/vtest_lib.h"
 
+#define TYPES	"/sys/class/mdev_bus/vtest0/mdev_supported_types/"
 #define PAGE	4096UL
 #define IOVA	0x10000000ULL
 #define NR	32U
 #define SIZE	(NR * PAGE)
-#define MAX_NTH	2000
 
 /**
  * struct world - what the steps work on
  * @u: a device, as far open as the steps before need it
  * @create: an open "create" attribute, so that opening it is no part of a step
  * @remove: an open "remove" attribute
+ * @attr: an open attribute of a parent
  * @uuid: what the create step creates
+ * @instances: how many could be created
  * @mem: memory to be mapped
  * @map: a mapping of the device
  * @fd: what a step opened
@@ -43,7 +46,9 @@ struct world {
 	struct vt_user u;
 	int create;
 	int remove;
+	int attr;
 	char uuid[VT_UUID_LEN];
+	long long instances;
 	char *mem;
 	void *map;
 	int fd;
@@ -55,11 +60,13 @@ struct world {
  * @name: for messages
  * @call: the call; negative errno or success
  * @undo: undoes a success, with no fault injected; or NULL
+ * @is_clean: has a failure, or what @undo has undone, left nothing? or NULL
  */
 struct step {
 	const char *name;
 	int (*call)(struct world *w);
 	void (*undo)(struct world *w);
+	bool (*is_clean)(struct world *w);
 };
 
 FIXTURE(faults) {
@@ -67,39 +74,22 @@ FIXTURE(faults) {
 	int fail_nth;
 };
 
-static void setup_injection(void)
-{
-	static const char * const kinds[] = { "failslab", "fail_page_alloc" };
-
-	for (int i = 0; i < 2; i++) {
-		vt_write("N", "/sys/kernel/debug/%s/ignore-gfp-wait", kinds[i]);
-		vt_write("0", "/sys/kernel/debug/%s/verbose", kinds[i]);
-		vt_write("0", "/sys/kernel/debug/%s/probability", kinds[i]);
-	}
-	vt_write("N", "/sys/kernel/debug/failslab/cache-filter");
-	vt_write("N", "/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem");
-	vt_write("0", "/sys/kernel/debug/fail_page_alloc/min-order");
-	vt_write("0", "/sys/kernel/debug/fail_usercopy/verbose");
-}
-
 FIXTURE_SETUP(faults)
 {
 	struct world *w = &self->w;
 
 	self->fail_nth = -1;
-	if (access("/proc/thread-self/fail-nth", W_OK))
+	if (!fault_can_inject())
 		SKIP(return, "this kernel has no fault injection");
-	setup_injection();
 	ASSERT_EQ(0, vt_reset_world());
 	ASSERT_EQ(0, vt_set_grace(0));
-	self->fail_nth = open("/proc/thread-self/fail-nth", O_RDWR);
+	self->fail_nth = fault_open();
 	ASSERT_LE(0, self->fail_nth);
 	ASSERT_EQ(0, vt_open_new(&w->u, -1, "vtest0", "shared"));
 	w->mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, (void *)w->mem);
-	w->create = open("/sys/class/mdev_bus/vtest0/mdev_supported_types/"
-			 "vtest-set/create", O_WRONLY);
+	w->create = open(TYPES "vtest-set/create", O_WRONLY);
 	ASSERT_LE(0, w->create);
 	w->event = eventfd(0, EFD_CLOEXEC);
 	vt_make_uuid(w->uuid);
@@ -122,47 +112,23 @@ FIXTURE_TEARDOWN(faults)
 	vt_clean_world();
 }
 
-/*
- * A fault that the step has not used up hits these calls themselves, which
- * copy as well.  That uses it up, so the second attempt gets by.
- */
-static void arm(int fail_nth, int nth)
-{
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", nth);
-
-	for (int i = 0; i < 3; i++)
-		if (pwrite(fail_nth, text, len, 0) == len)
-			return;
-	abort();
-}
-
-/* Disarm; true if the fault was injected into the step. */
-static bool disarm(int fail_nth)
-{
-	char text[16] = "";
-	bool hit;
-
-	hit = pread(fail_nth, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
-	arm(fail_nth, 0);
-	return hit;
-}
-
 static void sweep(struct __test_metadata *_metadata, int fail_nth,
 		  const struct step *step, struct world *w)
 {
 	int failures = 0, nth, ret;
 	bool hit;
 
-	for (nth = 1; nth < MAX_NTH; nth++) {
-		arm(fail_nth, nth);
+	for (nth = 1; nth < FAULT_MAX_NTH; nth++) {
+		fault_arm(fail_nth, nth);
 		ret = step->call(w);
-		hit = disarm(fail_nth);
+		hit = fault_disarm(fail_nth);
 		if (ret < 0) {
 			failures++;
-			EXPECT_TRUE(hit && (ret == -ENOMEM || ret == -EFAULT))
+			EXPECT_TRUE(hit && fault_is_errno(ret))
 				TH_LOG("%s: fault %d: %s", step->name, nth,
 				       strerror(-ret));
+			EXPECT_TRUE(!step->is_clean || step->is_clean(w))
+				TH_LOG("%s: fault %d", step->name, nth);
 			ret = step->call(w);
 			EXPECT_LE(0, ret)
 				TH_LOG("%s: after fault %d: %s", step->name,
@@ -170,14 +136,49 @@ static void sweep(struct __test_metadata *_metadata, int fail_nth,
 		}
 		if (ret >= 0 && step->undo)
 			step->undo(w);
+		EXPECT_TRUE(!step->is_clean || step->is_clean(w))
+			TH_LOG("%s: undone after %d", step->name, nth);
 		if (!hit)
 			break;
 	}
 	printf("# %s: %d faults, %d failures\n", step->name, nth - 1, failures);
-	EXPECT_LT(nth, MAX_NTH);
+	EXPECT_LT(nth, FAULT_MAX_NTH);
 }
 
-/* --- creation and removal */
+/* --- parents, creation and removal */
+
+#define PARENT1	"/sys/class/vtest/vtest1/"
+
+static int call_register(struct world *w)
+{
+	return pwrite(w->attr, "1", 1, 0) == 1 ? 0 : -errno;
+}
+
+static void undo_register(struct world *w)
+{
+	vt_set_registered("vtest1", false);
+}
+
+static bool is_unregistered(struct world *w)
+{
+	return access("/sys/class/mdev_bus/vtest1", F_OK) &&
+	       access(PARENT1 "mdev_supported_types", F_OK);
+}
+
+TEST_F_TIMEOUT(faults, register, 290)
+{
+	static const struct step step = { "registration", call_register,
+					  undo_register, is_unregistered };
+	struct world *w = &self->w;
+
+	w->attr = open(PARENT1 "registered", O_WRONLY);
+	ASSERT_LE(0, w->attr);
+	undo_register(w);
+	sweep(_metadata, self->fail_nth, &step, w);
+	EXPECT_EQ(0, vt_set_registered("vtest1", true));
+	EXPECT_EQ(0, access(PARENT1 "mdev_supported_types/vtest-own", F_OK));
+	close(w->attr);
+}
 
 static int call_create(struct world *w)
 {
@@ -189,11 +190,51 @@ static void undo_create(struct world *w)
 	vt_remove(w->uuid);
 }
 
+static long long instances(void)
+{
+	char text[32];
+	int ret;
+
+	ret = vt_read(text, sizeof(text), TYPES
+		      "vtest-set/available_instances");
+	return ret ? ret : atoll(text);
+}
+
+static bool is_not_created(struct world *w)
+{
+	return !vt_exists(w->uuid) && instances() == w->instances;
+}
+
 TEST_F_TIMEOUT(faults, create, 290)
 {
-	static const struct step step = { "create", call_create, undo_create };
+	static const struct step step = { "create", call_create, undo_create,
+					  is_not_created };
 
+	self->w.instances = instances();
+	ASSERT_LT(0, self->w.instances);
 	sweep(_metadata, self->fail_nth, &step, &self->w);
+}
+
+static int call_add_type(struct world *w)
+{
+	return pwrite(w->attr, "blue set", 8, 0) == 8 ? 0 : -errno;
+}
+
+static void undo_add_type(struct world *w)
+{
+	vt_write("blue", "/sys/class/vtest/vtest0/remove_type");
+}
+
+TEST_F_TIMEOUT(faults, add_type, 290)
+{
+	static const struct step step = { "add_type", call_add_type,
+					  undo_add_type };
+	struct world *w = &self->w;
+
+	w->attr = open("/sys/class/vtest/vtest0/add_type", O_WRONLY);
+	ASSERT_LE(0, w->attr);
+	sweep(_metadata, self->fail_nth, &step, w);
+	close(w->attr);
 }
 
 /* Removal cannot fail for want of memory; only the write(2) itself can. */
@@ -213,18 +254,18 @@ TEST_F_TIMEOUT(faults, remove, 290)
 	bool hit;
 	int ret;
 
-	for (int nth = 1; nth < MAX_NTH; nth++) {
+	for (int nth = 1; nth < FAULT_MAX_NTH; nth++) {
 		vt_make_uuid(w->uuid);
 		ASSERT_EQ(0, vt_create("vtest0", "set", w->uuid));
 		snprintf(path, sizeof(path),
 			 "/sys/bus/mdev/devices/%s/remove", w->uuid);
 		w->remove = open(path, O_WRONLY);
 		ASSERT_LE(0, w->remove);
-		arm(self->fail_nth, nth);
+		fault_arm(self->fail_nth, nth);
 		ret = call_remove(w);
-		hit = disarm(self->fail_nth);
+		hit = fault_disarm(self->fail_nth);
 		if (ret) {
-			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT);
+			EXPECT_TRUE(fault_is_errno(ret));
 			EXPECT_EQ(0, call_remove(w));
 		}
 		close(w->remove);
@@ -453,7 +494,7 @@ static int call_get_info(struct world *w)
 			(unsigned long)&info);
 }
 
-/* No feature, but the way to knowing that allocates as well. */
+/* No feature, but the way to knowing that copies; mram_fault_test has some. */
 static int call_feature(struct world *w)
 {
 	uint64_t buf[8] = {};

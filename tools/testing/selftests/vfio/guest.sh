@@ -13,45 +13,14 @@ while [ ! -e "$repo/tools/testing/vm/guest/guest.sh" ]; do
 done
 # shellcheck source-path=SCRIPTDIR source=../../vm/guest/guest.sh
 . "$repo/tools/testing/vm/guest/guest.sh"
+# shellcheck source-path=SCRIPTDIR source=../../vm/guest/results.sh
+. "$repo/tools/testing/vm/guest/results.sh"
 
 # What a removal may take on top of the grace: a second, and what a VM in a VM on a busy machine makes of it.
 LIMIT_MS=$((1000 + ${GUEST_SLACK_MS:-3000}))
 
-nr=0 failed=0 dir='' uuid='' qemu='' label=''
+dir='' uuid='' qemu='' label=''
 work=$(mktemp -d)
-
-ok() {
-	nr=$((nr + 1))
-	echo "ok $nr - $label: $1"
-}
-
-not_ok() {
-	nr=$((nr + 1))
-	failed=$((failed + 1))
-	echo "not ok $nr - $label: $1"
-	[ -z "$dir" ] || guest_debug "$dir"
-}
-
-# check TEXT COMMAND...: a result.
-check() {
-	local text=$1
-	shift
-
-	if "$@"; then
-		ok "$text"
-	else
-		not_ok "$text"
-	fi
-}
-
-skip_test() {
-	nr=$((nr + 1))
-	echo "ok $nr - $label: $1 # SKIP $2"
-}
-
-less() {
-	[ -n "$1" ] && [ "$1" -lt "$2" ]
-}
 
 at_least() {
 	[ -n "$1" ] && [ "$1" -ge "$2" ]

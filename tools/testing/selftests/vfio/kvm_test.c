@@ -33,6 +33,18 @@ static int kvm_open(void)
 	return open("/dev/kvm", O_RDWR | O_CLOEXEC);
 }
 
+/*
+ * The first VM and the end of the last have the kernel rewrite code that other
+ * processors run, which an emulator may not survive: one stays.
+ */
+static void __attribute__((constructor)) kvm_keep_one(void)
+{
+	int kvm = kvm_open();
+
+	if (kvm >= 0)
+		__vfio_ioctl_nr(kvm, KVM_CREATE_VM, 0);
+}
+
 static int kvm_create_device(int vm)
 {
 	struct kvm_create_device create = { .type = KVM_DEV_TYPE_VFIO };

@@ -3,7 +3,8 @@
 #
 # Guests on mediated devices, inside the VM.  Source it, do not run it.
 #
-# A guest lives in a directory: console (what it prints), qemu.log, qmp (its QEMU's monitor), pid.
+# A guest lives in a directory: console (what it prints), serial (what it reads), qemu.log, qmp (its QEMU's monitor),
+# pid.
 
 guest_tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 guest_files=${GUEST_FILES:-$(cd "$guest_tools/../../../.." && pwd -P)/build/guest}
@@ -62,21 +63,50 @@ guest_accel() {
 	fi
 }
 
-# guest_start DIR UUID MODE [QEMU]: MODE is test, busy or eject, see mram_guest.c.
-guest_start() {
-	local dir=$1 uuid=$2 mode=$3 qemu=${4:-qemu-system-x86_64}
+# guest_boot DIR UUID QEMU IMAGE KERNEL-OPTIONS [QEMU-ARGUMENT]...
+guest_boot() {
+	local dir=$1 uuid=$2 qemu=$3 image=$4 options=$5
+	shift 5
 
 	mkdir -p "$dir"
 	: >"$dir/console"
 	# shellcheck disable=SC2046 # several words
-	"$qemu" -name guest,debug-threads=on -M pc $(guest_accel) -m 64M -nodefaults -no-user-config -display none \
-		-no-reboot -kernel "$guest_files/kernel" -initrd "$guest_files/initrd.cpio" \
-		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check mram=$mode" \
-		-chardev "file,id=console,path=$dir/console" -serial chardev:console \
+	"$qemu" -name guest,debug-threads=on -M pc $(guest_accel) -nodefaults -no-user-config -display none \
+		-kernel "$guest_files/kernel" -initrd "$guest_files/$image" \
+		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check $options" \
+		-chardev "socket,id=console,path=$dir/serial,server=on,wait=off,logfile=$dir/console,logappend=on" \
+		-serial chardev:console \
 		-qmp "unix:$dir/qmp,server=on,wait=off" \
-		-device "vfio-pci,sysfsdev=/sys/bus/mdev/devices/$uuid,id=mram0" \
+		-device "vfio-pci,sysfsdev=/sys/bus/mdev/devices/$uuid,id=dut" "$@" \
 		</dev/null >"$dir/qemu.log" 2>&1 &
 	echo $! >"$dir/pid"
+}
+
+# guest_start DIR UUID MODE [QEMU]: on an mram device; MODE is test, busy or eject, see mram_guest.c.
+# It ejects the device itself if it is to be ejected, so ACPI's driver must not.
+guest_start() {
+	guest_boot "$1" "$2" "${4:-qemu-system-x86_64}" initrd.cpio "acpiphp.disable=1 mram=$3" -m 64M -no-reboot
+}
+
+# slice_guest DIR UUID QEMU WORDS [KERNEL-OPTION]...: on a slice; WORDS are those of slice_init.sh.
+# What its kernel has to say stays in the guest, so that no line of the program's is torn.
+slice_guest() {
+	local dir=$1 uuid=$2 qemu=$3 words=$4 no_reboot=-no-reboot
+	shift 4
+
+	[[ $words != reboot* ]] || no_reboot=
+	guest_boot "$dir" "$uuid" "$qemu" slice.cpio "loglevel=2 slice_limit=240 slice=$words $*" \
+		-m 192M -smp 2 $no_reboot
+}
+
+# guest_tell DIR: let a guest go on that waits for it.
+guest_tell() {
+	python3 - "$1/serial" <<-'END'
+		import socket, sys
+		with socket.socket(socket.AF_UNIX) as sock:
+		    sock.connect(sys.argv[1])
+		    sock.sendall(b"go\n")
+	END
 }
 
 guest_alive() {

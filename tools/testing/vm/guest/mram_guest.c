@@ -37,6 +37,7 @@
 #define SYS_PCI		"/sys/bus/pci/devices"
 #define COPY_BYTES	20000	/* some pages, and not a round number of them */
 #define IRQ_TIMEOUT_MS	20000
+#define GONE_TIMEOUT_MS	5000
 
 static char pci_dir[64];
 static volatile uint32_t *bell;
@@ -332,6 +333,20 @@ static bool use_once(unsigned long copies)
 	return reg_read(MRAM_REG_ID) != ~0u;
 }
 
+/*
+ * What the RAM reads as.  The device's registers vanish first; the mapping of
+ * its RAM follows a moment later, and until then memory is what it was.
+ */
+static uint32_t read_gone_ram(void)
+{
+	volatile uint32_t *word = (volatile uint32_t *)(ram + 4096 + 64);
+	long end = now_ms() + GONE_TIMEOUT_MS;
+
+	while (*word != ~0u && now_ms() < end)
+		usleep(1000);
+	return *word;
+}
+
 /* Use the device until it is gone, then keep living. */
 static void be_busy(bool eject)
 {
@@ -344,7 +359,7 @@ static void be_busy(bool eject)
 		if (!gone && !use_once(++copies)) {
 			gone = true;
 			printf("GUEST: gone after %lu copies, RAM reads %08x\n",
-			       copies, *(volatile uint32_t *)(ram + 4096 + 64));
+			       copies, read_gone_ram());
 		}
 		if (now_ms() >= next) {
 			printf("GUEST: beat %lu %s\n", ++beats,

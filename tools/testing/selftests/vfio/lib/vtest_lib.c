@@ -141,11 +141,22 @@ long long vt_find_number(const char *text, const char *name)
 	return -ENOENT;
 }
 
+/* A program takes its time to start on the debug kernel: look first. */
+static bool is_loaded(const char *module)
+{
+	char state[16];
+
+	return !vt_read(state, sizeof(state), "/sys/module/%s/initstate",
+			module) && !strcmp(state, "live\n");
+}
+
 int vt_load(const char *module)
 {
 	int status;
 	pid_t pid;
 
+	if (is_loaded(module))
+		return 0;
 	pid = fork();
 	if (pid < 0)
 		return -errno;
@@ -212,6 +223,7 @@ int vt_reset_world(void)
 		vt_set_registered(parent, true);
 		vt_write("0", "/sys/class/vtest/%s/fail_probe", parent);
 		vt_write("0", "/sys/class/vtest/%s/fail_init", parent);
+		vt_write("0", "/sys/class/vtest/%s/probe_delay_ms", parent);
 		ret = vt_write("0", "/sys/class/vtest/%s/stats", parent);
 		if (ret)
 			return ret;
