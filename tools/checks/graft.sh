@@ -9,7 +9,7 @@
 #
 # What happens to the tree:
 #   drivers/vfio                      replaced; our test driver goes to drivers/vfio/vtest
-#   drivers/scsi/cxlflash             replaced, if we have one
+#   drivers/scsi/cxlflash             replaced; our test owner and benchmark go to cxtest and bench in it
 #   drivers/cxl                       ours is added as drivers/cxl_memdev, if we have one
 #   include/linux/{vfio,mdev}.h       replaced, and our other headers added
 #   samples/vfio-mdev                 ours are added
@@ -67,6 +67,12 @@ graft_vfio() {
 graft_cxl() {
 	if [ -d "$repo/drivers/scsi/cxlflash" ]; then
 		replace drivers/scsi/cxlflash drivers/scsi/cxlflash
+		replace tools/testing/cxtest drivers/scsi/cxlflash/cxtest
+		replace tools/bench drivers/scsi/cxlflash/bench
+		add_line "$tree/drivers/scsi/cxlflash/Kconfig" 'source "drivers/scsi/cxlflash/cxtest/Kconfig"'
+		add_line "$tree/drivers/scsi/cxlflash/Kconfig" 'source "drivers/scsi/cxlflash/bench/Kconfig"'
+		add_line "$tree/drivers/scsi/cxlflash/Makefile" 'obj-$(CONFIG_CXLFLASH_TEST_OWNER) += cxtest/'
+		add_line "$tree/drivers/scsi/cxlflash/Makefile" 'obj-$(CONFIG_CXLFLASH_BENCH) += bench/'
 	fi
 	if [ -d "$repo/drivers/cxl" ]; then
 		replace drivers/cxl drivers/cxl_memdev
@@ -107,6 +113,9 @@ options() {
 	cat "$repo/tools/testing/vm/debug.config"
 	our_options | sed 's/$/=m/'
 	echo CONFIG_SAMPLES=y
+	echo CONFIG_SCSI=m
+	echo CONFIG_CONFIGFS_FS=y
+	echo CONFIG_DAX=y
 	echo CONFIG_KUNIT=m
 }
 
@@ -135,8 +144,9 @@ check() {
 	(cd "$out" && "$tree/scripts/kconfig/merge_config.sh" -m -O "$out" .config ours.config >/dev/null)
 	make -s -C "$tree" O="$out" olddefconfig >/dev/null
 	check_options "$out"
-	nice make -s -C "$tree" O="$out" -j"$(nproc)" W=1 KCFLAGS=-Werror drivers/vfio/ samples/vfio-mdev/
+	nice make -s -C "$tree" O="$out" -j"$(nproc)" W=1 KCFLAGS=-Werror drivers/vfio/ drivers/scsi/cxlflash/ samples/vfio-mdev/
 	[ -e "$out/drivers/vfio/vfio.o" ] || die "drivers/vfio was not built"
+	[ -e "$out/drivers/scsi/cxlflash/cxlflash.o" ] || die "drivers/scsi/cxlflash was not built"
 }
 
 case ${1:-} in

@@ -8,6 +8,8 @@
 #   vfio/mdev       <linux/mdev.h>, <linux/vfio.h> (to announce a removal); no private header of vfio
 #   samples, vtest  <linux/vfio.h>, <linux/mdev.h>; no private header
 #   type1's iova    pure: no header of VFIO, of a device or of memory management
+#   scsi/cxlflash   <linux/cxlflash_afu.h>; nothing of afu/, VFIO
+#   cxlflash/afu    none of the others; its parsers, rings, limits: not even afu.h
 #   include/        no header of drivers/
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -54,6 +56,16 @@ forbid drivers/vfio/mdev '"(\.\./)|[<"](linux/cxlflash)' \
 	'mdev includes no private header of vfio'
 for dir in samples/vfio-mdev tools/testing/vtest; do
 	forbid "$dir" '"(\.\./)' 'a driver uses the headers in include/ only'
+done
+forbid drivers/scsi/cxlflash '[<"](.*afu/|linux/(vfio|mdev)\.h)' \
+	'the SCSI host sees an adapter through <linux/cxlflash_afu.h> only'
+forbid drivers/scsi/cxlflash/afu '"(\.\./)+(cxlflash\.h|vfio)|[<"](linux/(vfio|mdev)\.h)' \
+	'the AFU includes none of the others'
+for dir in tools/testing/cxtest tools/bench; do
+	forbid "$dir" '"(\.\./)|[<"]linux/(vfio|mdev)\.h' 'an owner of contexts uses <linux/cxlflash_afu.h> only'
+done
+for file in cdb.c cdb.h arcb.c arcb.h ring.h limit.c limit.h table_fmt.c; do
+	forbid_file "drivers/scsi/cxlflash/afu/$file" '"(afu|\.\./).*' 'pure logic does not know the adapter'
 done
 forbid include/linux '[<"](\.\./|.*drivers/)' 'public headers include none of drivers/'
 for file in drivers/vfio/type1/iova.c drivers/vfio/type1/iova.h; do

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Count exits and interrupts of a guest that reads: a slice, beside virtio-blk with an iothread and QEMU's NVMe controller,
+# of the same QEMU, on RAM disks of the same kind.  Runs in a VM with two CPUs.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+# shellcheck source-path=SCRIPTDIR source=../testing/lib/common.sh
+. "$here/../testing/lib/common.sh"
+repo=$(repo_dir)
+# shellcheck source-path=SCRIPTDIR source=../testing/vm/guest/guest.sh
+. "$repo/tools/testing/vm/guest/guest.sh"
+# shellcheck source-path=SCRIPTDIR source=../testing/vm/guest/slice.sh
+. "$repo/tools/testing/vm/guest/slice.sh"
+
+work=$(mktemp -d)
+guest=$work/guest
+guest_files=$repo/build/bench
+
+# slice_on NAME ATTRIBUTE=VALUE...: a formatted LUN, an adapter, and a slice of it; sets uuid.
+slice_on() {
+	lun_make "$@"
+	lun_format "$1"
+	lun_activate "$1"
+	# The vCPU has the other CPU.
+	adapter_open "$1" "$1" "$(($(nproc) - 1))"
+	uuid=$(cat /proc/sys/kernel/random/uuid)
+	slice_create "$uuid" "$1" "$1"
+	put 2 "/sys/bus/mdev/devices/$uuid/queues"
+}
+
+# Each vCPU on the first CPU, everything else of QEMU's on the last one.  Its workers come and go.
+pin_threads() {
+	local pid=$1 task
+
+	for task in /proc/"$pid"/task/*; do
+		case $(cat "$task/comm" 2>/dev/null) in
+		CPU*KVM) taskset -cp 0 "${task##*/}" ;;
+		*) taskset -cp "$(($(nproc) - 1))" "${task##*/}" ;;
+		esac
+	done >/dev/null 2>&1 || true
+}
+
+boot_guest() {
+	local block=$1 ram=$2
+
+	guest_boot "$guest" "$block" qemu-system-x86_64 bench.cpio \
+		'quiet nvme.poll_queues=1' -m 256M -smp 1 -no-reboot \
+		-device "vfio-pci,sysfsdev=/sys/bus/mdev/devices/$ram" \
+		-object iothread,id=io \
+		-drive if=none,id=virtio,file=/dev/ram1,format=raw,cache=none,aio=io_uring \
+		-device virtio-blk-pci,drive=virtio,iothread=io,num-queues=2 \
+		-drive if=none,id=nvme,file=/dev/ram2,format=raw,cache=none,aio=io_uring \
+		-device nvme,drive=nvme,serial=bench
+	if ! guest_wait "$guest" 120 'GUEST: up'; then
+		guest_debug "$guest"
+		die 'the guest does not come up'
+	fi
+	pin_threads "$(cat "$guest/pid")"
+}
+
+main() {
+	local block status=0
+
+	modprobe brd rd_nr=3 rd_size=2097152
+	slice_modules
+	modprobe kvm_amd || modprobe kvm_intel
+	# A guest in a VM is some fifty times as slow as elsewhere, and its pauses are as long.
+	put 20000 /sys/module/cxlflash_afu/parameters/poll_us
+	slice_on block store=block path=/dev/ram0
+	block=$uuid
+	slice_on ram store=ram size=2G
+	boot_guest "$block" "$uuid"
+	python3 "$here/guest_bench.py" "$guest" "$block" "$uuid" || status=$?
+	[ "$status" = 0 ] || guest_debug "$guest"
+	guest_stop "$guest" || true
+	rm -rf "$work"
+	return "$status"
+}
+
+main
