@@ -17,7 +17,7 @@ help:
 	@sed -n 's/^#> \{0,1\}//p' tools/make/targets.mk
 
 #> See it work, and test it: no module is loaded on this machine.
-#>   make demo              a mediated device in a VM, start to end
+#>   make demo              a slice of a flash adapter in a guest, start to end
 #>   make check             every test below, in this order; closing line "N passed, N failed, N skipped"
 #>
 #> Use it on this machine (Documentation/admin-guide/vfio.rst says what it means):
@@ -35,6 +35,7 @@ help:
 #>   make vm T=NAME         one test, or one directory of tests such as T=vfio
 #>   make vm K=debug        on one kernel: stock or debug
 #>   make vm-shell          a prompt in a VM (K=debug for the debug kernel)
+#>   make bench             instructions for each operation, beside what others take
 #>   make check-long        the same as check, for hours: long races, random seeds
 #>   make graft TREE=DIR    put these sources into a kernel tree, for in-tree builds
 demo:
@@ -70,10 +71,14 @@ check-long:
 	@echo "VFIO_TEST_SECONDS=$$VFIO_TEST_SECONDS VFIO_TEST_SEED=$$VFIO_TEST_SEED"
 	@$(make)/check.sh style static unit kunit vm
 
+bench:
+	@$(vm)/setup.sh build vm bench
+	@tools/bench/bench.sh
+
 graft:
 	@tools/checks/graft.sh $(TREE)
 
 export T K
 
 .PHONY: help demo check modules install uninstall clean style static unit kunit vm
-.PHONY: vm-shell check-long graft
+.PHONY: vm-shell check-long bench graft
