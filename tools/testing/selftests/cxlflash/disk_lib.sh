@@ -78,7 +78,8 @@ partitions_are_read() {
 	local at
 
 	at=$(readlink "/sys/block/$1/device")
-	dmesg | grep -q "sd ${at##*/}: \[$1\] Attached SCSI"
+	# Not a pipe: grep does not wait for its end, and dmesg would fail.
+	grep -q "sd ${at##*/}: \[$1\] Attached SCSI" < <(dmesg)
 }
 
 # open_disk LUN: sets disk, which can be opened

@@ -18,13 +18,15 @@ export LC_ALL=C
 BOUND=30
 PARAMETERS=/sys/module/cxlflash_afu/parameters
 DEBUG=/sys/kernel/debug/cxlflash
-# Longer than what is done meanwhile takes; the longest that there is.
-SLOW_MS=60000
+# Longer than what is done meanwhile takes, if that is little; the longest that there is.
+SLOW_MS=30000
+VERY_SLOW_MS=60000
 
 #
 # A store that hangs
 #
 
+# hanging_store MS
 hanging_store() {
 	make_lun inner store=ram size=64M
 	make_adapter inner
@@ -43,7 +45,7 @@ hanging_store() {
 	attach_disk
 	# No error handling but that of the tests.
 	write_to 600 "/sys/block/$disk/device/timeout"
-	expect_put 0 $SLOW_MS "$ROOT/adapters/inner/faults/slow_ms"
+	expect_put 0 "$1" "$ROOT/adapters/inner/faults/slow_ms"
 }
 
 # adapter_has WORD NUMBER: does that line of the state of adapter dt say so, or more?
@@ -108,7 +110,7 @@ readers_fail() {
 late_data_meet_no_freed_page() {
 	local start
 
-	hanging_store
+	hanging_store $VERY_SLOW_MS
 	readers_start
 	start=$SECONDS
 	expect_put 0 0 "$ADAPTER/live"
@@ -126,7 +128,7 @@ late_data_meet_no_freed_page() {
 late_data_after_a_host_reset() {
 	local start
 
-	hanging_store
+	hanging_store $VERY_SLOW_MS
 	readers_start
 	start=$SECONDS
 	call sg_reset -H "$dev"
@@ -147,7 +149,7 @@ late_data_after_a_host_reset() {
 stuck_context_comes_back() {
 	local reader wait_ms
 
-	hanging_store
+	hanging_store $SLOW_MS
 	wait_ms=$(<"$PARAMETERS/reset_wait_ms")
 	write_to 500 "$PARAMETERS/reset_wait_ms"
 	one_block "$dev" &
@@ -192,7 +194,8 @@ device_reset_is_for_all_queues() {
 
 	new_disk ram 64M
 	write_to 600 "/sys/block/$disk/device/timeout"
-	expect_put 0 $SLOW_MS "$FAULTS/slow_ms"
+	# Time enough to start them all, and less than a reset waits for them (10 s).
+	expect_put 0 8000 "$FAULTS/slow_ms"
 	for ((cpu = 0; cpu < $(nproc); cpu++)); do
 		taskset -c "$cpu" dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none &
 	done
@@ -364,7 +367,7 @@ main() {
 	run_tests ${TESTS:-$(declared)}
 }
 
-# The tests, in the order of this file.  Those with a store that hangs take a minute each: what they look for is seen by
+# The tests, in the order of this file.  Those with a store that hangs take long: what they look for is seen by
 # the debug kernel.  That, which is slow, has but those for which it sees more.  make check-long runs all on both.
 declared() {
 	local debug='' long=${VFIO_TEST_SECONDS:-}

@@ -209,12 +209,12 @@ TEST_F(master, abort_of_what_is_there_and_what_is_not)
 	uint64_t ea = cx_ea(CX_SLOT_OFF + 5 * 128);
 
 	EXPECT_EQ(0x55, abort_ea(cx, ea));
-	ASSERT_EQ(0, cx_set("500", "adapters/t/faults/slow_ms"));
+	ASSERT_EQ(0, cx_set("2000", "adapters/t/faults/slow_ms"));
 	cx_prepare(cx, 5, 0, 1, CDB(0x88, [13] = 1), 16, 0, 4096);
 	cx_submit(cx, 5);
 	EXPECT_EQ(0x58, abort_ea(cx, ea));
 	ASSERT_EQ(0, cx_set("0", "adapters/t/faults/slow_ms"));
-	usleep(700000);
+	usleep(2200000);
 	while (cx_reap(cx))
 		;
 	EXPECT_FALSE(cx->done[5]);

@@ -70,7 +70,7 @@ TEST_F(raw, too_many_commands_raise_cmd_room)
 	 */
 	cx_write(cx, R_CTX_CTRL, 1);
 	cx_write(cx, R_INTR_MASK, ~0x1fULL);
-	ASSERT_EQ(0, cx_set("400", "adapters/t/faults/slow_ms"));
+	ASSERT_EQ(0, cx_set("2500", "adapters/t/faults/slow_ms"));
 	for (int i = 0; i < 134; i++) {
 		if (i == 70)
 			EXPECT_EQ(0, cx_read(cx, R_CMD_ROOM));
@@ -84,7 +84,7 @@ TEST_F(raw, too_many_commands_raise_cmd_room)
 	EXPECT_EQ(0, cx_read(cx, R_INTR_STATUS) & 0x10);
 	ASSERT_EQ(0, cx_set("0", "adapters/t/faults/slow_ms"));
 	for (int i = 0; i < 128; i++)
-		EXPECT_EQ(0, cx_wait(cx, i, 5000));
+		EXPECT_EQ(0, cx_wait(cx, i, 20000));
 	EXPECT_EQ(64, cx_read(cx, R_CMD_ROOM));
 	EXPECT_FALSE(cx->done[130]);
 }
@@ -196,7 +196,7 @@ TEST_F(raw, reset_drops_what_is_queued)
 {
 	struct cx *cx = &self->cx;
 
-	ASSERT_EQ(0, cx_set("300", "adapters/t/faults/slow_ms"));
+	ASSERT_EQ(0, cx_set("1500", "adapters/t/faults/slow_ms"));
 	for (int i = 0; i < 8; i++) {
 		cx_prepare(cx, i, 0, 1, (uint8_t[16]){ 0x88, [13] = 1 }, 16,
 			   i * 4096, 4096);
@@ -206,7 +206,7 @@ TEST_F(raw, reset_drops_what_is_queued)
 	EXPECT_EQ(0, cx_do(cx, CXTEST_DO_RESET, 5000));
 	EXPECT_EQ(0, cx_read(cx, R_IOARRIN) & 1);
 	ASSERT_EQ(0, cx_set("0", "adapters/t/faults/slow_ms"));
-	usleep(400000);
+	usleep(1700000);
 	while (cx_reap(cx))
 		;
 	for (int i = 0; i < 8; i++)

@@ -118,7 +118,8 @@ guest_wait() {
 	local dir=$1 end pattern=$3 from=${4:-1}
 
 	end=$(($(now_ms) + $2 * 1000))
-	until tail -n "+$from" "$dir/console" | grep -q -a -- "$pattern"; do
+	# Not a pipe: grep does not wait for its end, and with pipefail that tail could not go on would count.
+	until grep -q -a -- "$pattern" < <(tail -n "+$from" "$dir/console"); do
 		guest_alive "$dir" || return 1
 		[ "$(now_ms)" -lt "$end" ] || return 1
 		sleep 0.1

@@ -65,10 +65,13 @@ void vfio_expect_splat(const char *regex);
 uint64_t vfio_now_ms(void);
 void vfio_sleep_ms(unsigned int ms);
 
-/* Wait until @cond holds; false if it does not within @ms. */
+/* How much slower than expected a machine may be: nothing that works waits. */
+#define VFIO_PATIENCE	5
+
+/* Wait until @cond holds; false if it does not in many times @ms. */
 #define VFIO_WAIT(cond, ms)						\
 ({									\
-	uint64_t __deadline = vfio_now_ms() + (ms);			\
+	uint64_t __deadline = vfio_now_ms() + VFIO_PATIENCE * (ms);	\
 	bool __ok;							\
 									\
 	while (!(__ok = (cond)) && vfio_now_ms() < __deadline)		\
