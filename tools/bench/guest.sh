@@ -17,29 +17,45 @@ repo=$(repo_dir)
 work=$(mktemp -d)
 guest=$work/guest
 guest_files=$repo/build/bench
+tracing=/sys/kernel/tracing
+# The vCPU has the first CPU, everything else the last one.
+last=$(($(nproc) - 1))
 
 # slice_on NAME ATTRIBUTE=VALUE...: a formatted LUN, an adapter, and a slice of it; sets uuid.
 slice_on() {
 	lun_make "$@"
 	lun_format "$1"
 	lun_activate "$1"
-	# The vCPU has the other CPU.
-	adapter_open "$1" "$1" "$(($(nproc) - 1))"
+	adapter_open "$1" "$1" "$last"
 	uuid=$(cat /proc/sys/kernel/random/uuid)
 	slice_create "$uuid" "$1" "$1"
 	put 2 "/sys/bus/mdev/devices/$uuid/queues"
 }
 
-# Each vCPU on the first CPU, everything else of QEMU's on the last one.  Its workers come and go.
+last_cpu() {
+	put "$1" "/sys/devices/system/cpu/cpu$last/online"
+}
+
+# Exits by reason and interrupts are counted from here on, for good, and without the names of tasks.
+trace_start() {
+	put 0 $tracing/options/record-cmd
+	put hist:keys=exit_reason.hex $tracing/events/kvm/kvm_exit/trigger
+	put hist:keys=vector.hex $tracing/events/kvm/kvm_inj_virq/trigger
+}
+
+# QEMU's workers come and go; engines went elsewhere when their CPU did.
 pin_threads() {
 	local pid=$1 task
 
 	for task in /proc/"$pid"/task/*; do
 		case $(cat "$task/comm" 2>/dev/null) in
 		CPU*KVM) taskset -cp 0 "${task##*/}" ;;
-		*) taskset -cp "$(($(nproc) - 1))" "${task##*/}" ;;
+		*) taskset -cp "$last" "${task##*/}" ;;
 		esac
 	done >/dev/null 2>&1 || true
+	for task in $(pgrep '^afu_'); do
+		taskset -cp "$last" "$task" >/dev/null
+	done
 }
 
 boot_guest() {
@@ -57,7 +73,6 @@ boot_guest() {
 		guest_debug "$guest"
 		die 'the guest does not come up'
 	fi
-	pin_threads "$(cat "$guest/pid")"
 }
 
 main() {
@@ -71,7 +86,13 @@ main() {
 	slice_on block store=block path=/dev/ram0
 	block=$uuid
 	slice_on ram store=ram size=2G
+	# What KVM and tracing have the kernel change in its own code may be stale on a CPU that runs meanwhile: it is emulated.
+	last_cpu 0
 	boot_guest "$block" "$uuid"
+	trace_start
+	sleep 3
+	last_cpu 1
+	pin_threads "$(cat "$guest/pid")"
 	python3 "$here/guest_bench.py" "$guest" "$block" "$uuid" || status=$?
 	[ "$status" = 0 ] || guest_debug "$guest"
 	guest_stop "$guest" || true

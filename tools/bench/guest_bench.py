@@ -19,7 +19,8 @@ TRACE = "/sys/kernel/tracing/"
 TIMEOUT = 120
 # Between bursts; longer than the poll_us of guest.sh.
 PAUSE_US = 100000
-EVENTS = (("kvm_exit", "exit_reason.hex"), ("kvm_inj_virq", "vector.hex"))
+# Whose histograms guest.sh has switched on, by reason and by vector.
+EVENTS = ("kvm_exit", "kvm_inj_virq")
 
 # Of AMD's and Intel's: what the manual calls them.
 REASONS = {
@@ -114,22 +115,12 @@ class Instructions:
         return [int(word) for word in text.split()]
 
 
-def start_tracing():
-    """
-    For good, and without the names of tasks: code that the kernel patches while both processors run may be stale on one
-    of them, as this is emulated, and the tracepoints of the scheduler run all the time.
-    """
-    write(f"{TRACE}options/record-cmd", "0")
-    for event, key in EVENTS:
-        write(f"{TRACE}events/kvm/{event}/trigger", f"hist:keys={key}")
-
-
 def traced(job, guest, times):
     """Exits by reason, and interrupts, of one run."""
-    before = [histogram(event) for event, _ in EVENTS]
+    before = [histogram(event) for event in EVENTS]
     job.run(guest, times)
     exits, irqs = ({key: count - old.get(key, 0) for key, count in histogram(event).items()}
-                   for (event, _), old in zip(EVENTS, before))
+                   for event, old in zip(EVENTS, before))
     return exits, sum(irqs.values())
 
 
@@ -160,7 +151,6 @@ def main():
     print(f"{'for each 4K read of a guest':<44} {'host':>7} {'guest':>7} {'exits':>7} {'irqs':>7}  "
           "exits by reason; those of clocks count here only", flush=True)
     print(f"{'':<44} {'instructions':>15}", flush=True)
-    start_tracing()
     instructions = Instructions()
     for job in jobs():
         for uuid in uuids:
