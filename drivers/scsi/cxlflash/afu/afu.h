@@ -448,6 +448,8 @@ int ctx_resolve(struct cxlflash_ctx *ctx, u64 ea, u32 len, bool write);
 unsigned int ctx_next_arcbs(struct cxlflash_ctx *ctx, unsigned int max);
 /* Is there one?  Reads the shadow tail with load-acquire; under CTX_BUSY. */
 bool ctx_has_work(struct cxlflash_ctx *ctx);
+/* Is it sure that there is none? */
+bool ctx_is_quiet(const struct cxlflash_ctx *ctx);
 /* Store the event index, full barrier; then look at ctx_has_work() again. */
 void ctx_arm_event(struct cxlflash_ctx *ctx);
 void ctx_disarm_event(struct cxlflash_ctx *ctx);

@@ -18,12 +18,10 @@
  *
  * An engine looks at its polled contexts in turns of deficit round robin: each
  * may move ENGINE_QUANTUM bytes per turn and pays back later what it moved
- * beyond that.  After a time without work, or at once if somebody else wants
- * the CPU, it stores the event index of all of them, looks once more, and
- * sleeps.  That time is as long as the last pauses were, so that it is awake
- * when a pause of their kind ends, but not longer than poll_us; it shrinks when
- * pauses are longer than that.  The longer it finds nothing the longer it rests
- * before it looks again, some twentieth of the pause at most: it shares a core,
+ * beyond that.  Those that had nothing the last time get a quick look first.
+ * After a time without work (pace.h, poll_us at most), or at once if somebody
+ * else wants the CPU, it stores the event index of all of them, looks once
+ * more, and sleeps.  Before that it rests between two looks: it shares a core,
  * or the cache lines that it looks at, with those who have work to do.
  * Contexts of other modes, and those with something left over (commands that
  * wait for a limit, for a slot, for their next turn) are put into a list of
@@ -40,18 +38,13 @@
 #include <linux/wait_bit.h>
 
 #include "cmd.h"
+#include "pace.h"
 
 /* Commands in one turn of a context, bytes in one turn. */
 #define ENGINE_BUDGET		32
 #define ENGINE_QUANTUM		(128 << 10)
-/* A pause is met awake if it is not longer than the last one by this factor. */
-#define ENGINE_POLL_MORE	2
-/*
- * cpu_relax() in a row: as many times 8 as the pause has lasted times 8192 ns.
- * One takes 50 ns where it takes longest, so that is a twentieth of the pause.
- */
-#define ENGINE_RELAX_SHIFT	13
-#define ENGINE_RELAX_MAX	32
+/* Eight cpu_relax() take 2 to the power of this ns, where they take longest. */
+#define ENGINE_RELAX_SHIFT	9
 
 static unsigned int poll_us = 500;
 module_param(poll_us, uint, 0644);
@@ -63,8 +56,7 @@ MODULE_PARM_DESC(poll_us,
  * @task: the thread, referenced
  * @woken: contexts to look at once, each referenced
  * @sleeping: it is about to sleep or does
- * @idle_since: when it was out of work, by ktime_get_ns(); 0: it is not
- * @window: how long it looks for more then, in ns
+ * @pace: when it looks for work, by ktime_get_ns(); the thread's own
  * @lock: protects the lists; held by the engine during its turns
  * @polled: contexts that it looks at again and again
  * @others: the other contexts that are attached
@@ -74,8 +66,7 @@ struct afu_engine {
 	struct task_struct *task;
 	struct llist_head woken;
 	bool sleeping;
-	u64 idle_since;
-	u64 window;
+	struct pace pace;
 	/** @lock: protects @polled and @others; inside engine_lock */
 	struct mutex lock;
 	struct list_head polled;
@@ -303,6 +294,20 @@ out_unlock:
 /* ------------------------------------------------------------- the thread */
 
 /*
+ * Is there still nothing?  Only of one that has done nothing in its last turn,
+ * owes nothing and saves nothing up: another turn would change nothing either.
+ */
+static bool engine_is_quiet(struct cxlflash_ctx *ctx)
+{
+	bool quiet;
+
+	if (ctx->deficit != ENGINE_QUANTUM || !engine_trylock(ctx))
+		return false;
+	quiet = list_empty(&ctx->waiting) && ctx_is_quiet(ctx);
+	return !engine_leave(ctx) && quiet;
+}
+
+/*
  * A turn: false if there is nothing to do, not even waiting for the next.  The
  * deficit may miss what a worker moves at the same time; it is fairness only.
  */
@@ -310,6 +315,8 @@ static bool engine_turn(struct cxlflash_ctx *ctx)
 {
 	unsigned int done;
 
+	if (engine_is_quiet(ctx))
+		return false;
 	ctx->deficit += ENGINE_QUANTUM;
 	if (unlikely(ctx->deficit <= 0))
 		return true;
@@ -415,57 +422,52 @@ static u64 engine_poll_max_ns(void)
 	return (u64)READ_ONCE(poll_us) * NSEC_PER_USEC;
 }
 
-/* Let others use what we share with them; there was nothing for @idle ns. */
-static void engine_relax(u64 idle)
+static __always_inline void engine_relax_8(void)
 {
-	unsigned int i = min_t(u64, idle >> ENGINE_RELAX_SHIFT,
-			       ENGINE_RELAX_MAX);
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+}
+
+/* Let others use what we share with them for @ns, in as few steps as can be. */
+static void engine_relax(u64 ns)
+{
+	unsigned int i = ns >> ENGINE_RELAX_SHIFT;
 
 	cpu_relax();
-	/* As few instructions as can be. */
-	for (; i; i--) {
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
+	for (; i >= 4; i -= 4) {
+		engine_relax_8();
+		engine_relax_8();
+		engine_relax_8();
+		engine_relax_8();
 	}
+	for (; i; i--)
+		engine_relax_8();
 }
 
 /* There is nothing to do: is it worth looking again?  If so, after a rest. */
 static bool engine_poll_again(struct afu_engine *eng)
 {
-	u64 now, idle;
+	u64 rest;
 
-	if (list_empty(&eng->polled))
+	if (list_empty(&eng->polled) ||
+	    !pace_look_again(&eng->pace, ktime_get_ns(), engine_poll_max_ns(),
+			     &rest) ||
+	    need_resched() || !single_task_running())
 		return false;
-	now = ktime_get_ns();
-	if (!eng->idle_since)
-		eng->idle_since = now;
-	idle = now - eng->idle_since;
-	if (idle >= min(eng->window, engine_poll_max_ns()) || need_resched() ||
-	    !single_task_running())
-		return false;
-	engine_relax(idle);
+	engine_relax(rest);
 	return true;
 }
 
-/* There is something to do again: how long should it have looked for that? */
 static void engine_end_pause(struct afu_engine *eng)
 {
-	u64 max = engine_poll_max_ns(), pause;
-
-	if (likely(!eng->idle_since))
-		return;
-	pause = ktime_get_ns() - eng->idle_since;
-	eng->idle_since = 0;
-	if (pause > max)
-		eng->window /= 2;
-	else if (pause > eng->window)
-		eng->window = min(max, pause * ENGINE_POLL_MORE);
+	if (unlikely(eng->pace.idle_since))
+		pace_end(&eng->pace, ktime_get_ns(), engine_poll_max_ns());
 }
 
 static int engine_thread(void *data)
