@@ -432,6 +432,11 @@ int slice_pin_resolve(struct cxlflash_ctx *ctx, u64 ea, u32 len, bool write)
 	if (control)
 		end += msecs_to_jiffies(SLICE_CONTROL_MS);
 	while (!ret && pfn <= last >> PAGE_SHIFT) {
+		/* A reset waits for us, and drops the command. */
+		if (cxlflash_ctx_state(ctx) >= CXLFLASH_CTX_ERROR) {
+			ret = -EFAULT;
+			break;
+		}
 		if (slice_pin_is_at_hand(mem, pfn, write)) {
 			pfn++;
 			continue;

@@ -18,6 +18,7 @@
 #include "cx_lib.h"
 #include "vfio_lib.h"
 
+#define RESET_WAIT	"/sys/module/cxlflash_afu/parameters/reset_wait_ms"
 #define CLIENT_IOVA	0x7fff00000ULL	/* not aligned to 2 MiB */
 #define CLIENT_MEM	(8U << 20)
 #define CLIENT_DATA	(1U << 20)	/* where data begin */

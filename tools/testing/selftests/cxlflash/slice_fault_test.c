@@ -27,7 +27,6 @@
 #define EVENT_RESET	4
 #define RESET		"/sys/bus/cxlflash/devices/sv/reset"
 #define STATE		"/sys/bus/cxlflash/devices/sv/state"
-#define RESET_WAIT	"/sys/module/cxlflash_afu/parameters/reset_wait_ms"
 
 static int fault(const char *name, const char *value)
 {

@@ -194,6 +194,7 @@ static unsigned int number(const char *name, unsigned int by_default)
 FIXTURE(hammer)
 {
 	pid_t pid[SLICES + 1];
+	long reset_wait;
 };
 
 FIXTURE_SETUP(hammer)
@@ -203,6 +204,9 @@ FIXTURE_SETUP(hammer)
 	struct slice *s;
 
 	client_world("ram", NULL, LUN_SIZE);
+	/* All of this at once takes its time, which is no error here. */
+	self->reset_wait = vfio_attr_read_long(RESET_WAIT);
+	vfio_attr_write(RESET_WAIT, "%u", HANG_MS);
 	h = vfio_mem_alloc(sizeof(*h));
 	h->seed = number("VFIO_TEST_SEED", vfio_now_ms());
 	vfio_note("seed %u", h->seed);
@@ -222,6 +226,7 @@ FIXTURE_TEARDOWN(hammer)
 {
 	unsigned int i;
 
+	vfio_attr_write(RESET_WAIT, "%ld", self->reset_wait);
 	for (i = 0; i < SLICES; i++) {
 		if (!vfio_mdev_exists(h->s[i].uuid))
 			continue;
