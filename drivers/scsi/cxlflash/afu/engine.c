@@ -45,6 +45,8 @@
 #define ENGINE_QUANTUM		(128 << 10)
 /* Eight cpu_relax() take 2 to the power of this ns, where they take longest. */
 #define ENGINE_RELAX_SHIFT	9
+/* After so many times eight, and another four, it is seen who wants what. */
+#define ENGINE_REST_MASK	28
 
 static unsigned int poll_us = 500;
 module_param(poll_us, uint, 0644);
@@ -434,10 +436,20 @@ static __always_inline void engine_relax_8(void)
 	cpu_relax();
 }
 
-/* Let others use what we share with them for @ns, in as few steps as can be. */
-static void engine_relax(u64 ns)
+/* Does somebody else want the CPU, or somebody the engine at once? */
+static bool engine_is_wanted(struct afu_engine *eng)
 {
-	unsigned int i = ns >> ENGINE_RELAX_SHIFT;
+	return need_resched() || !single_task_running() ||
+	       !llist_empty(&eng->woken);
+}
+
+/*
+ * Let others use what we share with them for @ns, in as few steps as can be, or
+ * until the engine is wanted.
+ */
+static void engine_rest(struct afu_engine *eng, u64 ns)
+{
+	u64 i = ns >> ENGINE_RELAX_SHIFT;
 
 	cpu_relax();
 	for (; i >= 4; i -= 4) {
@@ -445,6 +457,8 @@ static void engine_relax(u64 ns)
 		engine_relax_8();
 		engine_relax_8();
 		engine_relax_8();
+		if (!(i & ENGINE_REST_MASK) && engine_is_wanted(eng))
+			return;
 	}
 	for (; i; i--)
 		engine_relax_8();
@@ -458,9 +472,9 @@ static bool engine_poll_again(struct afu_engine *eng)
 	if (list_empty(&eng->polled) ||
 	    !pace_look_again(&eng->pace, ktime_get_ns(), engine_poll_max_ns(),
 			     &rest) ||
-	    need_resched() || !single_task_running())
+	    engine_is_wanted(eng))
 		return false;
-	engine_relax(rest);
+	engine_rest(eng, rest);
 	return true;
 }
 

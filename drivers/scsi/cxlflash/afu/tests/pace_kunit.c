@@ -38,11 +38,17 @@ static void pace_follows_what_it_finds(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, pace_case_follow(), "");
 }
 
+static void pace_bears_slow_rests(struct kunit *test)
+{
+	KUNIT_EXPECT_STREQ(test, pace_case_slow_rests(), "");
+}
+
 static struct kunit_case pace_cases[] = {
 	KUNIT_CASE(pace_rests_as_it_may),
 	KUNIT_CASE(pace_knows_steady_pauses),
 	KUNIT_CASE(pace_sleeps_through_long_pauses),
 	KUNIT_CASE(pace_follows_what_it_finds),
+	KUNIT_CASE(pace_bears_slow_rests),
 	{}
 };
 
