@@ -87,6 +87,7 @@ main() {
 	block=$uuid
 	slice_on ram store=ram size=2G
 	# What KVM and tracing have the kernel change in its own code may be stale on a CPU that runs meanwhile: it is emulated.
+	# So there is one while the guest comes, and while it goes.
 	last_cpu 0
 	boot_guest "$block" "$uuid"
 	trace_start
@@ -95,6 +96,7 @@ main() {
 	pin_threads "$(cat "$guest/pid")"
 	python3 "$here/guest_bench.py" "$guest" "$block" "$uuid" || status=$?
 	[ "$status" = 0 ] || guest_debug "$guest"
+	last_cpu 0
 	guest_stop "$guest" || true
 	rm -rf "$work"
 	return "$status"

@@ -59,9 +59,6 @@ class Guest:
                 raise RuntimeError(line + ": " + answer.strip())
         raise EOFError("the guest has gone")
 
-    def off(self):
-        self.sock.sendall(b"off\n")
-
 
 class Job:
     """Reads of a kind."""
@@ -130,7 +127,7 @@ def measure(job, guest, instructions):
     one = traced(job, guest, 1)
     instructions.of_last()
     three = traced(job, guest, 3)
-    host, own = (count / (3 * job.reads) for count in instructions.of_last())
+    host, own, pauses = (count / (3 * job.reads) for count in instructions.of_last())
 
     def each(a, b):
         return (b - a) / (2 * job.reads)
@@ -139,7 +136,7 @@ def measure(job, guest, instructions):
     device = sum(count for key, count in reasons.items() if key not in CLOCK)
     words = [f"{REASONS.get(key, hex(key))} {count:.4f}" for key, count in sorted(reasons.items(), key=lambda x: -x[1])
              if count >= 0.00005]
-    print(f"{job.name:<44} {host:7.0f} {own:7.0f} {device:7.4f} {each(one[1], three[1]):7.4f}  "
+    print(f"{job.name:<44} {host:7.0f} {pauses:7.0f} {own:7.0f} {device:7.4f} {each(one[1], three[1]):7.4f}  "
           f"{' '.join(words) or 'none'}", flush=True)
 
 
@@ -148,15 +145,14 @@ def main():
     guest = Guest(directory)
     for device in (SLICE, RAM, VIRTIO, NVME):
         guest.do("fill " + device)
-    print(f"{'for each 4K read of a guest':<44} {'host':>7} {'guest':>7} {'exits':>7} {'irqs':>7}  "
+    print(f"{'for each 4K read of a guest':<44} {'host':>7} {'PAUSE':>7} {'guest':>7} {'exits':>7} {'irqs':>7}  "
           "exits by reason; those of clocks count here only", flush=True)
-    print(f"{'':<44} {'instructions':>15}", flush=True)
+    print(f"{'':<44} {'instructions':>23}", flush=True)
     instructions = Instructions()
     for job in jobs():
         for uuid in uuids:
             write(f"/sys/bus/mdev/devices/{uuid}/service", job.service)
         measure(job, guest, instructions)
-    guest.off()
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@
  * mark is a NOP that nothing else uses (guest_bench.c).  Its sums, of all
  * processors, go into a file of their own for each window,
  *
- *	PREFIX.N	"HOST GUEST", N from 0
+ *	PREFIX.N	"HOST GUEST PAUSES", N from 0
  *
- * which is there, whole, before the closing mark is executed.  A block counts
+ * PAUSES of HOST are PAUSE, which waits.  It is there, whole, before the closing
+ * mark is executed.  A block counts
  * when it is entered: one that is left by a fault counts whole, and again.  A
  * string instruction counts once however often it is repeated, as processors
  * count it: the emulator enters a block that begins with it for each time but
@@ -59,6 +60,10 @@ size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to,
 
 __attribute__((visibility("default"))) int qemu_plugin_version = PLUGIN_API;
 
+/* What is counted. */
+enum { HOST, GUEST, PAUSES, NR_SUMS };
+
+static const uint8_t pause[] = { 0xf3, 0x90 };
 static const uint8_t vmrun[VMRUN_LEN] = { 0x0f, 0x01, 0xd8 };
 /* nopl 0x4d5843NN(%rax), but for NN: 0 begins, 1 ends */
 static const uint8_t mark[] = { 0x0f, 0x1f, 0x80, 0x43, 0x58, 0x4d };
@@ -67,17 +72,18 @@ static const uint8_t mark[] = { 0x0f, 0x1f, 0x80, 0x43, 0x58, 0x4d };
 struct block {
 	uint64_t at;
 	uint64_t insns;
+	uint64_t pauses;
 	/* behind VMRUN, or 0 */
 	uint64_t back;
 };
 
 /* A processor: written by itself, read by the one that meets a mark. */
 static struct cpu {
-	uint64_t insns[2];
+	uint64_t sums[NR_SUMS];
 	uint64_t back;
 } cpus[MAX_CPUS];
 
-static uint64_t begin[2];
+static uint64_t begin[NR_SUMS];
 static unsigned int windows;
 static const char *prefix;
 
@@ -88,26 +94,29 @@ static void run_block(unsigned int index, void *data)
 
 	if (cpu->back == block->at)
 		cpu->back = 0;
-	cpu->insns[!!cpu->back] += block->insns;
+	cpu->sums[cpu->back ? GUEST : HOST] += block->insns;
+	if (!cpu->back)
+		cpu->sums[PAUSES] += block->pauses;
 	if (block->back)
 		cpu->back = block->back;
 }
 
-static void sum(uint64_t total[2])
+static void sum(uint64_t total[NR_SUMS])
 {
-	unsigned int i;
+	unsigned int i, what;
 
-	total[0] = 0;
-	total[1] = 0;
-	for (i = 0; i < MAX_CPUS; i++) {
-		total[0] += *(volatile uint64_t *)&cpus[i].insns[0];
-		total[1] += *(volatile uint64_t *)&cpus[i].insns[1];
+	for (what = 0; what < NR_SUMS; what++) {
+		total[what] = 0;
+		for (i = 0; i < MAX_CPUS; i++)
+			total[what] +=
+				*(volatile uint64_t *)&cpus[i].sums[what];
 	}
 }
 
 static void meet_mark(unsigned int index, void *data)
 {
-	uint64_t end[2];
+	uint64_t end[NR_SUMS];
+	unsigned int what;
 	char path[4096];
 	FILE *file;
 
@@ -123,8 +132,9 @@ static void meet_mark(unsigned int index, void *data)
 		perror(path);
 		return;
 	}
-	fprintf(file, "%llu %llu\n", (unsigned long long)(end[0] - begin[0]),
-		(unsigned long long)(end[1] - begin[1]));
+	for (what = 0; what < NR_SUMS; what++)
+		fprintf(file, "%llu ",
+			(unsigned long long)(end[what] - begin[what]));
 	fclose(file);
 }
 
@@ -179,6 +189,8 @@ static void translate(uint64_t id, struct qemu_plugin_tb *tb)
 			block->at = qemu_plugin_insn_vaddr(insn);
 			block->insns -= is_repeated(bytes, len);
 		}
+		if (len == sizeof(pause) && !memcmp(bytes, pause, len))
+			block->pauses++;
 		if (len == VMRUN_LEN && !memcmp(bytes, vmrun, VMRUN_LEN))
 			block->back = qemu_plugin_insn_vaddr(insn) + VMRUN_LEN;
 		if (len == sizeof(mark) + 1 &&
