@@ -72,18 +72,19 @@ check_stack() {
 
 # cocci FILE.cocci: reports of one semantic patch, in its report mode
 cocci() {
-	local status=0
+	local status=0 out
 
 	command -v spatch >/dev/null || { echo 'coccinelle is not installed'; return 77; }
+	out=$(mktemp -p "$tap_tmp")
 	# shellcheck disable=SC2046 # one option or none
 	timeout 120 spatch --very-quiet --no-show-diff -D report $(cocci_options "$1") \
-		--no-includes --include-headers --dir "$copy" --sp-file "$1" >"$tap_tmp/cocci" 2>"$tap_tmp/cocci.err" || status=$?
+		--no-includes --include-headers --dir "$copy" --sp-file "$1" >"$out" 2>"$out.err" || status=$?
 	if [ "$status" -ne 0 ]; then
-		tail -n 5 "$tap_tmp/cocci.err"
+		tail -n 5 "$out.err"
 		return "$status"
 	fi
 	# Reports name a file; anything else is chatter.
-	! grep -E '^[^ ]+\.[ch]:[0-9]+' "$tap_tmp/cocci"
+	! grep -E '^[^ ]+\.[ch]:[0-9]+' "$out"
 }
 
 cocci_options() {
@@ -96,15 +97,17 @@ report_mode() {
 }
 
 kernel_cocci() {
-	local dir file bad=0
+	local dir file
 
+	command -v spatch >/dev/null || { echo 'coccinelle is not installed'; return 77; }
+	export -f cocci cocci_options
+	export copy tap_tmp
+	# shellcheck disable=SC2016 # the other shell's
 	for dir in $cocci_dirs; do
 		for file in "$source_dir/scripts/coccinelle/$dir"/*.cocci; do
-			report_mode "$file" || continue
-			cocci "$file" || { [ $? -ne 77 ] || return 77; bad=1; }
+			! report_mode "$file" || printf '%s\0' "$file"
 		done
-	done
-	return "$bad"
+	done | xargs -0 -n 1 -P "$jobs" bash -c 'cocci "$1"' cocci
 }
 
 main() {

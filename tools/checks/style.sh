@@ -25,8 +25,8 @@ checkpatch() {
 	conf=$(sed -e '/^#/d' .checkpatch.conf)
 	# shellcheck disable=SC2206 # options are split on purpose
 	args=($conf)
-	perl "$source_dir/scripts/checkpatch.pl" -q --no-summary --terse --show-types "${args[@]}" \
-		-f "$@"
+	printf '%s\0' "$@" | xargs -0 -n 8 -P "$(nproc)" \
+		perl "$source_dir/scripts/checkpatch.pl" -q --no-summary --terse --show-types "${args[@]}" -f
 }
 
 kernel_doc() {
