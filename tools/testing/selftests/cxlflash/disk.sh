@@ -541,7 +541,7 @@ swap_under_pressure() {
 	write_to 32M "$group/memory.max"
 	(
 		echo "$BASHPID" >"$group/cgroup.procs"
-		exec python3 -c "$HOG" 96
+		exec python3 -c "$HOG" 64
 	) 2>"$scratch/hog"
 	expect_eq $? 0 "status of the program ($(<"$scratch/hog"))"
 	expect swapoff "$dev"

@@ -83,19 +83,20 @@ static bool nothing_is_locked(void)
 	return VFIO_WAIT(!locked_pages(), CLIENT_MS);
 }
 
-/* Write all of the data area, piece by piece, and read it back. */
-static int verify_area(struct client *c, uint32_t seed, uint32_t blocks)
+/* Write the first @area bytes of the data, piece by piece; read them back. */
+static int verify_part(struct client *c, uint32_t seed, uint32_t blocks,
+		       uint64_t area)
 {
 	uint64_t bytes = blocks * PAGE, off;
 
-	for (off = 0; off + bytes <= DATA_BYTES; off += bytes) {
+	for (off = 0; off + bytes <= area; off += bytes) {
 		vfio_pattern_fill(data(c, off), bytes, seed + off / PAGE);
 		if (client_rw(c, off / bytes % c->nr_queues, true, off / PAGE,
 			      blocks, data_ea(off)))
 			return -1;
 	}
-	memset(data(c, 0), 0, DATA_BYTES);
-	for (off = 0; off + bytes <= DATA_BYTES; off += bytes) {
+	memset(data(c, 0), 0, area);
+	for (off = 0; off + bytes <= area; off += bytes) {
 		if (client_rw(c, off / bytes % c->nr_queues, false, off / PAGE,
 			      blocks, data_ea(off)))
 			return -2;
@@ -104,6 +105,11 @@ static int verify_area(struct client *c, uint32_t seed, uint32_t blocks)
 			return -3;
 	}
 	return 0;
+}
+
+static int verify_area(struct client *c, uint32_t seed, uint32_t blocks)
+{
+	return verify_part(c, seed, blocks, DATA_BYTES);
 }
 
 /* --- limits */
@@ -159,6 +165,8 @@ static void drop_ipc_lock(void)
 static int run_limited(struct client *c, rlim_t pages)
 {
 	struct rlimit limit = { pages * PAGE, pages * PAGE };
+	/* Enough that each page is unpinned and pinned again, many times. */
+	uint64_t area = 16 * limit.rlim_cur;
 	pid_t pid = fork();
 	int ret = 0, i;
 
@@ -171,8 +179,10 @@ static int run_limited(struct client *c, rlim_t pages)
 	vfio_unmap(c->u.container, CLIENT_IOVA, CLIENT_MEM);
 	vfio_map(c->u.container, c->mem, CLIENT_IOVA, CLIENT_MEM);
 	client_reopen(c);
+	if (area > DATA_BYTES)
+		area = DATA_BYTES;
 	for (i = 0; i < 3 && !ret; i++)
-		ret = verify_area(c, i, 1 + i * 63);
+		ret = verify_part(c, i, 1 + i * 63, area);
 	if (!ret && locked_pages() > (long)pages)
 		ret = -4;
 	_exit(-ret);
