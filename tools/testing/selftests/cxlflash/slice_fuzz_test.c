@@ -265,6 +265,14 @@ FIXTURE_SETUP(fuzz)
 	vfio_mdev_path(self->c.u.uuid, "size", path);
 	vfio_attr_write(path, "%u", 256U << 20);
 	client_open(&self->other);
+	/*
+	 * The first write to a chunk waits until 256 MiB are zeroes: not later,
+	 * as who opens a slice again meanwhile is told that it is busy.
+	 */
+	ASSERT_EQ(0, client_rw(&self->c, 0, true, 0, 1, CLIENT_IOVA +
+			       CLIENT_DATA));
+	ASSERT_EQ(0, client_rw(&self->other, 0, true, 0, 1, CLIENT_IOVA +
+			       CLIENT_DATA));
 }
 
 FIXTURE_TEARDOWN(fuzz)
