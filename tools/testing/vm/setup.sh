@@ -27,6 +27,8 @@ packages_of() {
 	style)
 		echo sparse coccinelle codespell shellcheck reuse \
 			clang clang-format python3 perl git
+		# Coccinelle's scripts in Python look for the library by the name that linkers use.
+		[ "$(release)" = 12 ] || echo libpython3-dev
 		;;
 	unit)
 		echo gcc libc6-dev make python3
@@ -42,9 +44,13 @@ packages_of() {
 	esac
 }
 
+release() {
+	(. /etc/os-release && echo "${VERSION_ID:-}")
+}
+
 # Debian 12 compiles its kernels with gcc-12, Debian 13 with gcc-14.
 default_gcc() {
-	case $(. /etc/os-release && echo "${VERSION_ID:-}") in
+	case $(release) in
 	12) echo 12 ;;
 	*) echo 14 ;;
 	esac
