@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# No function uses both goto and a cleanup helper, also where Coccinelle cannot parse it; scoped_guard() and
+# No function uses both goto and a cleanup helper, which would undo things in two orders at once; scoped_guard() and
 # guard(spinlock...) are not used at all, because Coccinelle and sparse misjudge them.  Prints what does.
 #
 # usage: cleanup.sh FILE...
