@@ -98,8 +98,17 @@ readers_start() {
 	wait_until 60 adapter_has inflight 2 || complain "$(grep inflight "$DEBUG/dt/state")"
 }
 
-# They are told of an error, or, if they came late, that a disk that has gone ends where it begins.
 readers_fail() {
+	local i
+
+	for i in "${readers[@]}"; do
+		expect_not wait "$i"
+	done
+	readers_get_nothing
+}
+
+# Those of a disk that goes fail, or, if they come late, are told that it ends where it begins.
+readers_get_nothing() {
 	local file
 
 	wait "${readers[@]}"
@@ -117,7 +126,7 @@ late_data_meet_no_freed_page() {
 	start=$SECONDS
 	expect_put 0 0 "$ADAPTER/live"
 	took_less $BOUND "$start" "removal"
-	readers_fail
+	readers_get_nothing
 	expect_put 0 0 "$LUN/enable"
 	expect lun_is dt closing
 	witness_start
