@@ -528,8 +528,9 @@ administrator_resets_under_load() {
 #
 
 swap_under_pressure() {
-	local group=/sys/fs/cgroup/cxlflash-swap
+	local group=/sys/fs/cgroup/cxlflash-swap mib=64
 
+	[ -z "${VFIO_TEST_SECONDS:-}" ] || mib=96
 	write_to +memory /sys/fs/cgroup/cgroup.subtree_control
 	if ! mkdir -p "$group" || [ ! -e "$group/memory.max" ]; then
 		skip_test "no memory controller"
@@ -541,7 +542,7 @@ swap_under_pressure() {
 	write_to 32M "$group/memory.max"
 	(
 		echo "$BASHPID" >"$group/cgroup.procs"
-		exec python3 -c "$HOG" 64
+		exec python3 -c "$HOG" $mib
 	) 2>"$scratch/hog"
 	expect_eq $? 0 "status of the program ($(<"$scratch/hog"))"
 	expect swapoff "$dev"
