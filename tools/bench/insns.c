@@ -10,12 +10,11 @@
  *
  *	PREFIX.N	"HOST GUEST PAUSES", N from 0
  *
- * PAUSES of HOST are PAUSE, which waits.  It is there, whole, before the closing
- * mark is executed.  A block counts
- * when it is entered: one that is left by a fault counts whole, and again.  A
- * string instruction counts once however often it is repeated, as processors
- * count it: the emulator enters a block that begins with it for each time but
- * the first.
+ * which is there, whole, before the closing mark is executed.  PAUSES are those
+ * of HOST that are PAUSE, which waits.  A block counts when it is entered: one
+ * that is left by a fault counts whole, and again.  A string instruction counts
+ * once however often it is repeated, as processors count it: the emulator
+ * enters a block that begins with it for each time but the first.
  *
  * The functions of QEMU's interface are declared here, as Debian has no package
  * with its header.

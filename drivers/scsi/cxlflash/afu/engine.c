@@ -45,7 +45,7 @@
 #define ENGINE_QUANTUM		(128 << 10)
 /* Eight cpu_relax() take 2 to the power of this ns, where they take longest. */
 #define ENGINE_RELAX_SHIFT	9
-/* After so many times eight, and another four, it is seen who wants what. */
+/* Zero in each 32nd of these: then it is seen who wants the engine. */
 #define ENGINE_REST_MASK	28
 
 static unsigned int poll_us = 500;

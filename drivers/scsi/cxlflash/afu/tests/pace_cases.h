@@ -39,7 +39,6 @@ static u32 pace_rand(u32 *seed)
 static const char *pace_case_rest(const struct pace_case *c, u64 idle, u64 rest)
 {
 	u64 end = c->p.window < PACE_CASE_MAX ? c->p.window : PACE_CASE_MAX;
-
 	u64 sure = c->p.expect - c->p.expect / 4;
 
 	if (idle + rest > end)
