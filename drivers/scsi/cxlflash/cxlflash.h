@@ -108,6 +108,7 @@ struct zombie {
  * struct queue_sq - the submission queue of a queue
  * @on: it is used, and not IOARRIN; changes as host_queue->hw does
  * @nr: requests put into it so far, under host_queue->lock
+ * @told: of these, the engine was told of; under host_queue->lock
  * @ring: of SQ_NR_PLACES; NULL if the backend does not want it
  * @ring_ea: where the adapter sees it
  * @shadow: tail and event index; changes hands with barriers, see queue.c
@@ -116,6 +117,7 @@ struct zombie {
 struct queue_sq {
 	bool on;
 	u64 nr;
+	u64 told;
 	struct sisl_ioarcb *ring;
 	u64 ring_ea;
 	struct sisl_shadow *shadow;
@@ -300,6 +302,8 @@ bool queue_drain(struct host_queue *q, struct scsi_device *sdev, long timeout);
 int queue_abort(struct host_queue *q, struct scsi_cmnd *cmd, u8 *fc_rc);
 void queue_lun_reset_begin(struct host_queue *q, struct scsi_device *sdev);
 int queue_lun_reset_end(struct host_queue *q);
+void queue_tell(struct host_queue *q);
+void queue_commit(struct Scsi_Host *shost, u16 nr);
 int queue_command(struct Scsi_Host *shost, struct scsi_cmnd *cmd);
 
 /* queue_life.c */

@@ -160,6 +160,7 @@ static const struct scsi_host_template host_template = {
 	.proc_name = "cxlflash",
 	.queuecommand = queue_command,
 	.queuecommand_may_block = true,
+	.commit_rqs = queue_commit,
 	.mq_poll = queue_poll,
 	.map_queues = host_map_queues,
 	.eh_timed_out = eh_timed_out,

@@ -9,18 +9,21 @@
  *
  * A backend for which a store is dear has a submission queue instead: the
  * IOARCB is copied to the next place of the ring, the tail is a word in memory,
- * and a register is stored to only if the engine sleeps.  The slot still is
- * what counts: it has the status, and its address is what comes back
- * (queue_sq.h).  Nothing is read of the adapter on that way, so that it has
- * failed is seen when it says so, or when commands time out.  The engine may be
- * on a CPU that this kernel knows nothing of, as we may be a guest: hence
- * virt_mb() and the like.
+ * and a register is stored to only if the engine sleeps.  The block layer says
+ * which command is the last one of a batch, or that there is none behind the
+ * one it gave us (queue_commit()); the tail is stored once for all of them.
+ * The slot still is what counts: it has the status, and its address is what
+ * comes back (queue_sq.h).  Nothing is read of the adapter on that way, so that
+ * it has failed is seen when it says so, or when commands time out.  The engine
+ * may be on a CPU that this kernel knows nothing of, as we may be a guest:
+ * hence virt_mb() and the like.
  *
  * Who owns a slot is said in queue_reap.c.
  *
  * Pausing: a submitter looks at @state and counts itself in @posting in one
  * step under @lock.  Who pauses changes @state and waits for @posting, after
- * which no store to IOARRIN is under way (queue_life.c).
+ * which no store to IOARRIN is under way (queue_life.c).  Then he tells the
+ * engine of what is in the ring, as batches may be without their end.
  */
 #include <linux/sched/mm.h>
 #include <linux/unaligned.h>
@@ -111,52 +114,84 @@ static u64 queue_rrq_ea(const struct host_queue *q, unsigned int idx)
 	       (q->sq.on ? offsetof(struct queue_pair, ioasa) : 0);
 }
 
+/* The doorbell, which is also where a software adapter works and allocates. */
+static void queue_ring(struct host_queue *q, unsigned int reg, u64 val)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	q->host->be->ops->write(q->hw, reg, val);
+	memalloc_noio_restore(noio);
+}
+
 /*
- * Put the IOARCB of @idx into the submission queue.  Return: true if the engine
+ * Tell the engine of all that is in the submission queue.  Return: true if it
  * is to be rung for the new *@tail.
  */
-static bool queue_put_sq(struct host_queue *q, unsigned int idx, u64 *tail)
+static bool __queue_tell(struct host_queue *q, u64 *tail)
+{
+	struct queue_sq *sq = &q->sq;
+	u64 told = sq->told;
+
+	lockdep_assert_held(&q->lock);
+
+	sq->told = sq->nr;
+	*tail = sq->ring_ea + sq_place(sq->nr) * sizeof(*sq->ring);
+	/* Paired with the engine's load-acquire: the IOARCBs are there. */
+	virt_store_release(&sq->shadow->tail, sq->nr);
+	/* Paired with the engine's, between its store of @event and @tail. */
+	virt_mb();
+	return sq_must_ring(READ_ONCE(sq->shadow->event), told, sq->nr);
+}
+
+/**
+ * queue_tell() - tell the engine of what it has not been told of
+ * @q: queue; nobody replaces its context meanwhile
+ *
+ * Context: may sleep, as the backend's write does.  Takes and releases
+ * @q->lock.
+ */
+void queue_tell(struct host_queue *q)
+{
+	unsigned long flags;
+	bool ring = false;
+	u64 tail;
+
+	spin_lock_irqsave(&q->lock, flags);
+	if (q->sq.on && q->sq.told != q->sq.nr)
+		ring = __queue_tell(q, &tail);
+	spin_unlock_irqrestore(&q->lock, flags);
+	if (ring)
+		queue_ring(q, SISL_REG_SQ_TAIL, tail);
+}
+
+/* Put the IOARCB of @idx into the submission queue; if @last, tell of it. */
+static void queue_put_sq(struct host_queue *q, unsigned int idx, bool last)
 {
 	struct sisl_ioarcb *arcb = &q->pairs[idx].arcb;
 	struct queue_sq *sq = &q->sq;
 	unsigned long flags;
-	bool ring;
-	u64 nr;
+	bool ring = false;
+	u64 tail;
 
 	arcb->ioasa_ea = queue_rrq_ea(q, idx);
 	spin_lock_irqsave(&q->lock, flags);
-	nr = sq->nr++;
-	sq->ring[sq_place(nr)] = *arcb;
-	/* Paired with the engine's load-acquire: the IOARCB is there. */
-	virt_store_release(&sq->shadow->tail, nr + 1);
-	/* Paired with the engine's, between its store of @event and @tail. */
-	virt_mb();
-	ring = sq_must_ring(READ_ONCE(sq->shadow->event), nr, nr + 1);
-	*tail = sq->ring_ea + sq_place(nr + 1) * sizeof(*sq->ring);
+	sq->ring[sq_place(sq->nr++)] = *arcb;
+	if (last)
+		ring = __queue_tell(q, &tail);
 	spin_unlock_irqrestore(&q->lock, flags);
-	return ring;
+	/* The store rings; the tail is what the shadow says. */
+	if (ring)
+		queue_ring(q, SISL_REG_SQ_TAIL, tail);
 }
 
-/*
- * Store the doorbell, which is also where a software adapter works and may
- * allocate.
- */
-static void queue_post(struct host_queue *q, unsigned int idx)
+/* @last: no other one of its batch comes behind it. */
+static void queue_post(struct host_queue *q, unsigned int idx, bool last)
 {
-	u64 val = q->pairs_ea + idx * sizeof(*q->pairs);
-	unsigned int reg = SISL_REG_IOARRIN, noio;
-	bool ring = true;
-
-	if (q->sq.on) {
-		ring = queue_put_sq(q, idx, &val);
-		/* The store rings; the tail is what the shadow says. */
-		reg = SISL_REG_SQ_TAIL;
-	}
-	if (ring) {
-		noio = memalloc_noio_save();
-		q->host->be->ops->write(q->hw, reg, val);
-		memalloc_noio_restore(noio);
-	}
+	if (q->sq.on)
+		queue_put_sq(q, idx, last);
+	else
+		queue_ring(q, SISL_REG_IOARRIN,
+			   q->pairs_ea + idx * sizeof(*q->pairs));
 	queue_leave(q);
 }
 
@@ -237,8 +272,38 @@ static int queue_submit(struct host_queue *q, unsigned int idx,
 		return ret == -EIO ? -ENODEV : -EBUSY;
 	}
 	/* From here on @cmd may be over at any time. */
-	queue_post(q, idx);
+	queue_post(q, idx, cmd->flags & SCMD_LAST);
 	return 0;
+}
+
+/* There is no other command of this batch. */
+static void queue_end_batch(struct host_queue *q)
+{
+	unsigned long flags;
+	bool live;
+
+	spin_lock_irqsave(&q->lock, flags);
+	live = q->state == QUEUE_LIVE;
+	if (live)
+		atomic_inc(&q->posting);
+	spin_unlock_irqrestore(&q->lock, flags);
+	/* If not, who has paused it does that, see queue_quiesce(). */
+	if (!live)
+		return;
+	queue_tell(q);
+	queue_leave(q);
+}
+
+/**
+ * queue_commit() - commit_rqs of the SCSI host: there was no last command
+ * @shost: host
+ * @nr: queue
+ *
+ * Context: may sleep, as queue_command() may.
+ */
+void queue_commit(struct Scsi_Host *shost, u16 nr)
+{
+	queue_end_batch(shost_to_host(shost)->queues[nr]);
 }
 
 /**
@@ -252,10 +317,11 @@ static int queue_submit(struct host_queue *q, unsigned int idx,
 int queue_command(struct Scsi_Host *shost, struct scsi_cmnd *cmd)
 {
 	struct cxlflash_host *host = shost_to_host(shost);
+	struct host_queue *q = queue_of(cmd);
 	int ret = -ENODEV;
 
 	if (likely(!sdev_is_barred(cmd->device)))
-		ret = queue_submit(queue_of(cmd), queue_idx(cmd), cmd);
+		ret = queue_submit(q, queue_idx(cmd), cmd);
 	switch (ret) {
 	case 0:
 		return 0;
@@ -265,6 +331,8 @@ int queue_command(struct Scsi_Host *shost, struct scsi_cmnd *cmd)
 	case -EBUSY:
 		return SCSI_MLQUEUE_HOST_BUSY;
 	default:
+		/* It may have been the last one of its batch. */
+		queue_end_batch(q);
 		set_host_byte(cmd, DID_NO_CONNECT);
 		scsi_done(cmd);
 		return 0;
@@ -350,7 +418,7 @@ int queue_abort(struct host_queue *q, struct scsi_cmnd *cmd, u8 *fc_rc)
 	pair->arcb.req_flags |= SISL_REQ_AFU_CMD;
 	pair->arcb.cdb[0] = SISL_AFU_CMD_ABORT;
 	put_unaligned_be64(queue_rrq_ea(q, queue_idx(cmd)), &pair->arcb.cdb[2]);
-	queue_post(q, QUEUE_INTERNAL);
+	queue_post(q, QUEUE_INTERNAL, true);
 	ret = queue_end_internal(q);
 	*fc_rc = pair->ioasa.fc_rc;
 out_unlock:
@@ -380,7 +448,7 @@ void queue_lun_reset_begin(struct host_queue *q, struct scsi_device *sdev)
 		return;
 	pair->arcb.req_flags |= SISL_REQ_TMF;
 	pair->arcb.cdb[0] = SISL_TMF_LUN_RESET;
-	queue_post(q, QUEUE_INTERNAL);
+	queue_post(q, QUEUE_INTERNAL, true);
 }
 
 /**

@@ -44,6 +44,8 @@ void queue_set_state(struct host_queue *q, enum queue_state state)
  * queue_quiesce() - wait until no store to IOARRIN is under way
  * @q: queue, paused or dead
  *
+ * What is in flight is then known to the adapter, if there is one.
+ *
  * Context: may sleep, as long as the backend's write does.
  */
 void queue_quiesce(struct host_queue *q)
@@ -51,6 +53,9 @@ void queue_quiesce(struct host_queue *q)
 	/* Paired with atomic_dec_and_test() in queue_leave(). */
 	smp_mb();
 	wait_event(q->wait, !atomic_read(&q->posting));
+	/* Batches that have no end yet; when it comes it meets a paused one. */
+	if (q->hw)
+		queue_tell(q);
 }
 
 /*
@@ -171,6 +176,7 @@ static void queue_start_sq(struct host_queue *q)
 
 	spin_lock_irqsave(&q->lock, flags);
 	sq->nr = 0;
+	sq->told = 0;
 	WRITE_ONCE(sq->shadow->tail, 0);
 	WRITE_ONCE(sq->shadow->event, 0);
 	spin_unlock_irqrestore(&q->lock, flags);

@@ -21,6 +21,7 @@
  * @shadow: words
  * @sq: what the engine knows
  * @nr: requests put
+ * @told: of these, the engine was told of
  * @inflight: of these, not over
  * @asleep: the engine is
  * @rung: it has been, since it fell asleep
@@ -30,6 +31,7 @@ struct sq_model {
 	struct sisl_shadow shadow;
 	struct ring_sq sq;
 	u64 nr;
+	u64 told;
 	unsigned int inflight;
 	bool asleep;
 	bool rung;
@@ -50,21 +52,29 @@ static void sq_begin(struct kunit *test, struct sq_model *m)
 					     (SQ_NR_PLACES - 1) * 64));
 }
 
-static void sq_submit(struct kunit *test, struct sq_model *m)
+static void sq_tell(struct kunit *test, struct sq_model *m)
 {
-	u64 nr = m->nr;
 	bool ring;
 
-	if (m->inflight == SQ_INFLIGHT)
+	if (m->told == m->nr)
 		return;
-	m->inflight++;
-	m->nr++;
-	m->places[sq_place(nr)] = nr;
 	m->shadow.tail = m->nr;
-	ring = sq_must_ring(m->shadow.event, nr, m->nr);
+	ring = sq_must_ring(m->shadow.event, m->told, m->nr);
+	m->told = m->nr;
 	/* Ringing who is awake is what the index is there to save. */
 	KUNIT_ASSERT_FALSE(test, ring && !m->asleep);
 	m->rung |= ring;
+}
+
+static void sq_submit(struct kunit *test, struct sq_model *m, bool last)
+{
+	if (m->inflight < SQ_INFLIGHT) {
+		m->inflight++;
+		m->places[sq_place(m->nr)] = m->nr;
+		m->nr++;
+	}
+	if (last)
+		sq_tell(test, m);
 }
 
 /* Take some, in order, and what was put there. */
@@ -114,10 +124,10 @@ static void sq_steps(struct kunit *test, struct sq_model *m, u32 seed,
 	unsigned int left;
 
 	while (steps--) {
-		switch (sq_rand(&seed) % 5) {
+		switch (sq_rand(&seed) % 6) {
 		case 0:
 		case 1:
-			sq_submit(test, m);
+			sq_submit(test, m, sq_rand(&seed) % 3);
 			break;
 		case 2:
 			if (!m->asleep)
@@ -134,6 +144,9 @@ static void sq_steps(struct kunit *test, struct sq_model *m, u32 seed,
 				sq_sleep(m);
 			else
 				sq_wake(test, m);
+			break;
+		case 5:
+			sq_tell(test, m);
 			break;
 		}
 	}
