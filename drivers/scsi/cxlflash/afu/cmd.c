@@ -412,8 +412,7 @@ void cmd_execute(struct afu_cmd *cmd)
 		tmf_execute(cmd);
 		return;
 	}
-	if (unlikely(!cmd->charged && (limit_is_set(&ctx->limit) ||
-				       rcu_access_pointer(ctx->group))) &&
+	if (unlikely(!cmd->charged && ctx_is_limited(ctx)) &&
 	    !cmd_charge(cmd, req.data_bytes, resumed))
 		return;
 	cmd_execute_scsi(cmd, &req);

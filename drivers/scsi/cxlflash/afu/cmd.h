@@ -70,6 +70,21 @@ static inline u8 cmd_lisn(const struct afu_cmd *cmd)
 	return cmd->arcb.msi < SISL_NR_LISN ? cmd->arcb.msi : SISL_LISN_NONE;
 }
 
+/* Are there rates that its commands are charged to? */
+static inline bool ctx_is_limited(const struct cxlflash_ctx *ctx)
+{
+	const struct limit_group *g;
+	bool limited;
+
+	if (limit_is_set(&ctx->limit))
+		return true;
+	rcu_read_lock();
+	g = rcu_dereference(ctx->group);
+	limited = g && limit_is_set(&g->limit);
+	rcu_read_unlock();
+	return limited;
+}
+
 /* Does somebody still work on it?  Orphans included. */
 static inline bool cmd_is_out(const struct afu_cmd *cmd)
 {

@@ -42,7 +42,7 @@ static bool flat_is_possible(struct cxlflash_ctx *ctx)
 {
 	return !static_branch_unlikely(&afu_faults_key) &&
 	       ctx_is_native(ctx) && !ctx->dirty_log &&
-	       !limit_is_set(&ctx->limit) && !rcu_access_pointer(ctx->group) &&
+	       !ctx_is_limited(ctx) &&
 	       !trace_cxlflash_cmd_fetch_enabled() &&
 	       !trace_cxlflash_cmd_complete_enabled();
 }

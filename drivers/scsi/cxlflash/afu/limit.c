@@ -55,7 +55,7 @@ void limit_bucket_set(struct limit_bucket *b, u64 rate, u32 burst_ms, u64 now)
 	b->burst_ns = (u64)burst_ms * NSEC_PER_MSEC;
 	if (b->rate == rate)
 		return;
-	b->rate = rate;
+	WRITE_ONCE(b->rate, rate);
 	b->due_ns = now;
 	b->frac = 0;
 }

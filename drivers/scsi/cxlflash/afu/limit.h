@@ -9,6 +9,7 @@
 #ifndef CXLFLASH_AFU_LIMIT_H
 #define CXLFLASH_AFU_LIMIT_H
 
+#include <linux/compiler.h>
 #include <linux/cxlflash_afu.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
@@ -75,9 +76,10 @@ void limit_set(struct limit *l, const struct cxlflash_limits *to, u64 now);
  * nanoseconds until it may.
  */
 u64 limit_take(struct limit *l, u64 bytes, u64 now);
+/* Asked without the lock of its users, too. */
 static inline bool limit_is_set(const struct limit *l)
 {
-	return l->iops.rate || l->bytes.rate;
+	return READ_ONCE(l->iops.rate) || READ_ONCE(l->bytes.rate);
 }
 
 /* limit_group.c: made by their first user, gone with their last. */
