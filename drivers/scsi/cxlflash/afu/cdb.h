@@ -211,6 +211,12 @@ struct cdb_rw {
 #define CDB_PROTECT		0xe0	/* of byte 1: protection information */
 #define CDB_NACA		0x04	/* of the control byte */
 
+/* READ(16) or WRITE(16)? */
+static inline bool cdb_is_rw_16(const u8 *cdb)
+{
+	return (cdb[0] & ~2) == CDB_OP_READ_16;
+}
+
 /*
  * Parse READ and WRITE of any length; false: it is something else.  Inline, for
  * the hot path: READ(16) and WRITE(16) come first.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The flat path: READ(16) and WRITE(16) as they nearly always are
+ * The flat path: READ and WRITE as they nearly always are
  *
- * What programs send is mostly one of these two, with nothing out of the
- * ordinary about it: a handle, data in one piece and at hand, a status at hand,
- * a length that fits.  If the store is memory, such a request needs no slot, no
- * state and no reference of its own: it is over before the pass is, executed
- * from its snapshot on the stack.  For other stores it gets a slot, and its
- * pages go to the store at once.  What it has in common with its neighbours
- * (handle, LUN, references, locks, counters) is done once for all of a batch.
+ * What programs and guests send is mostly one of these two, with nothing out of
+ * the ordinary about it: a handle, data in one piece and at hand, a status at
+ * hand, a length that fits.  If the store is memory, such a request needs no
+ * slot, no state and no reference of its own: it is over before the pass is,
+ * executed from its snapshot on the stack.  For other stores it gets a slot,
+ * and its pages go to the store at once.  What it has in common with its
+ * neighbours (handle, LUN, references, locks, counters) is done once for all of
+ * a batch.
  *
  * The flat path changes nothing but data before it has seen that all is as
  * usual.  Whatever is not, and whatever fails, it leaves to cmd.c, which gets
@@ -27,15 +28,12 @@
  * Locals: b, the batch; t, its target.
  */
 #include <linux/blkdev.h>
-#include <linux/unaligned.h>
 
+#include "cdb.h"
 #include "cmd.h"
 #include "disk.h"
 #include "store_ram.h"
 #include "trace.h"
-
-#define FLAT_READ_16		0x88
-#define FLAT_WRITE_16		0x8a
 
 /* Is there nothing that only the long way does? */
 static bool flat_is_possible(struct cxlflash_ctx *ctx)
@@ -106,19 +104,18 @@ static noinline bool flat_translate(struct cxlflash_ctx *ctx, u64 lba, u32 nr,
 }
 
 /* Where the blocks are in the store; false: not in one piece, or not at all. */
-static bool flat_range(struct cxlflash_ctx *ctx, const struct sisl_ioarcb *arcb,
-		       u64 *pos)
+static bool flat_range(struct cxlflash_ctx *ctx, const struct cdb_rw *rw,
+		       u32 len, u64 *pos)
 {
 	const struct flat_target *t = &ctx->flat.target;
-	u64 lba = get_unaligned_be64(arcb->cdb + 2);
-	u32 nr = get_unaligned_be32(arcb->cdb + 10);
+	u32 nr = rw->nr_blocks;
 
-	if (unlikely(!nr || (u64)nr << t->block_lg2 != arcb->data_len ||
-		     arcb->data_len > FLAT_BYTES_MAX ||
-		     lba >= t->nr_blocks || nr > t->nr_blocks - lba))
+	if (unlikely(!nr || (u64)nr << t->block_lg2 != len ||
+		     len > FLAT_BYTES_MAX || rw->lba >= t->nr_blocks ||
+		     nr > t->nr_blocks - rw->lba))
 		return false;
-	*pos = lba << t->block_lg2;
-	return !t->virt || flat_translate(ctx, lba, nr, pos);
+	*pos = rw->lba << t->block_lg2;
+	return !t->virt || flat_translate(ctx, rw->lba, nr, pos);
 }
 
 /* Between the store and the owner: false if it failed. */
@@ -163,9 +160,9 @@ static bool flat_copy(struct cxlflash_ctx *ctx, const struct sisl_ioarcb *arcb,
 /* Have a command in a slot that goes to the store when RCU permits. */
 static void flat_prepare(struct cxlflash_ctx *ctx,
 			 const struct sisl_ioarcb *arcb, unsigned int idx,
-			 struct sisl_ioasa *ioasa, u64 pos)
+			 const struct cdb_rw *rw, struct sisl_ioasa *ioasa,
+			 u64 pos)
 {
-	bool write = arcb->req_flags & SISL_REQ_HOST_WRITE;
 	struct flat_batch *b = &ctx->flat;
 	struct flat_target *t = &b->target;
 	struct afu_cmd *cmd = cmd_new(ctx, b->ea[idx], b->from_sq);
@@ -174,7 +171,7 @@ static void flat_prepare(struct cxlflash_ctx *ctx,
 		return;
 	cmd->arcb = *arcb;
 	b->taken[b->nr_taken++] = cmd;
-	if (!cmd_take_pages(cmd, write)) {
+	if (!cmd_take_pages(cmd, rw->write)) {
 		cmd->fn = cmd_begin;
 		return;
 	}
@@ -190,34 +187,45 @@ static void flat_prepare(struct cxlflash_ctx *ctx,
 	cmd->lba_limit = t->nr_blocks;
 	cmd->left = arcb->data_len;
 	/* Of the handle, as everybody has it; the store wants its own. */
-	cmd->pos = get_unaligned_be64(arcb->cdb + 2) << t->block_lg2;
+	cmd->pos = rw->lba << t->block_lg2;
 	cmd->io.pos = pos;
-	cmd->write = write;
+	cmd->write = rw->write;
 	cmd->fn = cmd_submit_taken;
+}
+
+/* Is it a READ or WRITE as this context may send it, and nothing else? */
+static bool flat_parse(const struct cxlflash_ctx *ctx,
+		       const struct sisl_ioarcb *arcb, struct cdb_rw *rw)
+{
+	const u16 kind = SISL_REQ_RES_HNDL | SISL_REQ_AFU_CMD | SISL_REQ_TMF |
+			 SISL_REQ_HOST_WRITE;
+
+	if (unlikely(!cdb_parse_rw(arcb->cdb, rw) || rw->bad || rw->fua))
+		return false;
+	if (!cdb_is_rw_16(arcb->cdb) && !(ctx->caps & SISL_CAP_GSCSI))
+		return false;
+	return (arcb->req_flags & kind) ==
+	       (SISL_REQ_RES_HNDL | (rw->write ? SISL_REQ_HOST_WRITE : 0)) &&
+	       arcb->ctx_id == (u16)ctx->id && !arcb->ioadl_len &&
+	       !arcb->timeout;
 }
 
 /* Under RCU.  false: nothing has been done that doing again would change. */
 static bool flat_execute(struct cxlflash_ctx *ctx,
 			 const struct sisl_ioarcb *arcb, unsigned int idx)
 {
-	const u16 kind = SISL_REQ_RES_HNDL | SISL_REQ_AFU_CMD | SISL_REQ_TMF |
-			 SISL_REQ_HOST_WRITE;
-	bool write = arcb->cdb[0] == FLAT_WRITE_16;
 	struct flat_batch *b = &ctx->flat;
 	struct flat_done *done = &b->done[b->nr_done];
+	struct cdb_rw rw;
 	u64 pos, ioasa_ea;
 	void *ioasa;
 
-	if (unlikely((arcb->cdb[0] != FLAT_READ_16 && !write) ||
-		     (arcb->req_flags & kind) !=
-		     (SISL_REQ_RES_HNDL | (write ? SISL_REQ_HOST_WRITE : 0)) ||
-		     arcb->ctx_id != (u16)ctx->id || arcb->ioadl_len ||
-		     arcb->timeout || arcb->cdb[1]))
+	if (unlikely(!flat_parse(ctx, arcb, &rw)))
 		return false;
 	if ((!b->target.lun || b->target.handle != arcb->res_hndl) &&
 	    !flat_find_target(ctx, arcb->res_hndl))
 		return false;
-	if (unlikely(!b->target.may[write]))
+	if (unlikely(!b->target.may[rw.write]))
 		return false;
 	ioasa_ea = b->from_sq ? arcb->ioasa_ea : b->ea[idx] + sizeof(*arcb);
 	if (unlikely(ioasa_ea & 15))
@@ -226,13 +234,13 @@ static bool flat_execute(struct cxlflash_ctx *ctx,
 			      SISL_IOASA_WRITTEN, true);
 	if (unlikely(!ioasa))
 		return false;
-	if (!flat_range(ctx, arcb, &pos))
+	if (!flat_range(ctx, &rw, arcb->data_len, &pos))
 		return false;
 	if (!b->target.memory) {
-		flat_prepare(ctx, arcb, idx, ioasa, pos);
+		flat_prepare(ctx, arcb, idx, &rw, ioasa, pos);
 		return true;
 	}
-	if (!flat_copy(ctx, arcb, pos, write))
+	if (!flat_copy(ctx, arcb, pos, rw.write))
 		return false;
 	memset(ioasa, 0, SISL_IOASA_WRITTEN);
 	done->rrq_ea = b->from_sq ? ioasa_ea : b->ea[idx];

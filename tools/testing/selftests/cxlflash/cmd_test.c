@@ -132,9 +132,12 @@ TEST_F(cmd, other_opcodes_are_a_capability_violation)
 					   0x9e, 0xa0, 0x5f, 0xff };
 	uint8_t cdb[16] = { };
 
+	/* A block, for those that have a length there. */
+	cdb[8] = 1;
 	for (size_t i = 0; i < sizeof(opcodes); i++) {
 		cdb[0] = opcodes[i];
-		cx_prepare(cx, 0, F_HNDL, h, cdb, 16, 0, 4096);
+		cx_prepare(cx, 0, F_HNDL | (cdb[0] == 0x2a ? F_WRITE : 0), h,
+			   cdb, 16, 0, 4096);
 		EXPECT_EQ(ST(0, 0x21, 0, 0), submit_raw(cx, 0));
 	}
 }

@@ -111,6 +111,7 @@ FIXTURE_TEARDOWN(flat)
  * @lba: in the half; or beyond the disk, if @beyond
  * @nr: blocks
  * @len: bytes of data that are offered
+ * @bytes: of the CDB
  * @mistake: what is wrong with it
  * @beyond: @lba is not in a half
  */
@@ -120,6 +121,7 @@ struct cmd {
 	uint64_t lba;
 	uint32_t nr;
 	uint32_t len;
+	unsigned int bytes;
 	unsigned int mistake;
 };
 
@@ -127,15 +129,18 @@ enum {
 	GOOD = 0,
 	BAD_HANDLE = 10, BAD_CTX, BAD_DIRECTION, BAD_LENGTH, BAD_OPCODE,
 	BEYOND, FUA, NOTHING, TIMEOUT, BAD_BITS, UNALIGNED_DATA,
-	BE_SHORT, NR_MISTAKES,
+	BE_SHORT, NACA, DPO, NR_MISTAKES,
 };
 
 /* @last: it shall go on where that ends, as a rule; NULL: anywhere */
 static void make_cmd(struct cmd *c, unsigned int slot, uint64_t end,
 		     const struct cmd *last, unsigned int *seed)
 {
+	static const unsigned int forms[] = { 16, 16, 12, 10, 10, 6 };
+
 	*c = (struct cmd){
 		.write = any(seed, 2),
+		.bytes = forms[any(seed, 6)],
 		.nr = 1 + any(seed, AREA / 4096),
 		.mistake = any(seed, 2 * NR_MISTAKES),
 	};
@@ -153,11 +158,39 @@ static void make_cmd(struct cmd *c, unsigned int slot, uint64_t end,
 	}
 	if (c->mistake == NOTHING)
 		c->nr = 0;
+	/* Where none are 256, and flags are a part of the LBA. */
+	if (c->bytes == 6 && (!c->nr || c->mistake == FUA || c->mistake == DPO))
+		c->bytes = 16;
 	c->len = c->nr * 4096;
 	if (c->mistake == BAD_LENGTH)
 		c->len = c->len / 2 + 512;
 	if (c->mistake == BE_SHORT)
 		c->len += 512;
+}
+
+/* READ or WRITE in the form of so many bytes. */
+static void make_cdb(uint8_t cdb[16], unsigned int bytes, bool write,
+		     uint32_t lba, uint32_t nr)
+{
+	uint8_t op = write ? 2 : 0;
+
+	cx_cdb_rw(cdb, write, lba, nr);
+	if (bytes == 16)
+		return;
+	memset(cdb, 0, 16);
+	if (bytes == 6) {
+		cdb[0] = 0x08 + op;
+		cdb[1] = lba >> 16;
+		cdb[2] = lba >> 8;
+		cdb[3] = lba;
+		cdb[4] = nr;
+		return;
+	}
+	cdb[0] = (bytes == 10 ? 0x28 : 0xa8) + op;
+	for (int i = 0; i < 4; i++)
+		cdb[2 + i] = lba >> (24 - 8 * i);
+	cdb[bytes == 10 ? 7 : 8] = nr >> 8;
+	cdb[bytes == 10 ? 8 : 9] = nr;
 }
 
 static void put_cmd(struct cx *cx, int handle, unsigned int slot,
@@ -168,11 +201,16 @@ static void put_cmd(struct cx *cx, int handle, unsigned int slot,
 	uint64_t off = (uint64_t)slot * 2 * AREA;
 	uint8_t cdb[16];
 
-	cx_cdb_rw(cdb, c->write, c->lba + (c->beyond ? 0 : base), c->nr);
+	make_cdb(cdb, c->bytes, c->write, c->lba + (c->beyond ? 0 : base),
+		 c->nr);
 	if (c->mistake == FUA)
-		cdb[1] = 0x08;
+		cdb[1] |= 0x08;
+	if (c->mistake == DPO)
+		cdb[1] |= 0x10;
 	if (c->mistake == BAD_BITS)
-		cdb[1] = 0x20;
+		cdb[1] |= 0x20;
+	if (c->mistake == NACA)
+		cdb[c->bytes - 1] |= 0x04;
 	if (c->mistake == BAD_OPCODE)
 		cdb[0] = 0x9f;
 	if (c->mistake == BAD_DIRECTION)
@@ -186,31 +224,6 @@ static void put_cmd(struct cx *cx, int handle, unsigned int slot,
 		arcb->ctx_id++;
 	if (c->mistake == TIMEOUT)
 		arcb->timeout = 1000;
-}
-
-/* All of a batch, with one doorbell. */
-static void submit_all(struct cx *cx, unsigned int nr)
-{
-	for (unsigned int i = 0; i < nr; i++) {
-		cx->busy[i] = true;
-		memcpy(cx->arena + CX_SQ_OFF + cx->sq_tail * 64,
-		       &cx_slot(cx, i)->arcb, 64);
-		cx->sq_tail = (cx->sq_tail + 1) % cx->sq_entries;
-	}
-	cx_write(cx, R_SQ_TAIL, cx_ea(CX_SQ_OFF + cx->sq_tail * 64));
-}
-
-static int run_batch(struct cx *cx, unsigned int nr)
-{
-	int ret;
-
-	submit_all(cx, nr);
-	for (unsigned int i = 0; i < nr; i++) {
-		ret = cx_wait(cx, i, 20000);
-		if (ret)
-			return ret;
-	}
-	return 0;
 }
 
 TEST_F(flat, both_ways_agree)
@@ -234,8 +247,8 @@ TEST_F(flat, both_ways_agree)
 			put_cmd(a, self->handle[0], i, &cmd[i], 0);
 			put_cmd(b, self->handle[1], i, &cmd[i], HALF);
 		}
-		ASSERT_EQ(0, run_batch(a, nr));
-		ASSERT_EQ(0, run_batch(b, nr));
+		ASSERT_EQ(0, cx_run_batch(a, nr));
+		ASSERT_EQ(0, cx_run_batch(b, nr));
 		for (unsigned int i = 0; i < nr; i++) {
 			ASSERT_EQ(0, memcmp(&cx_slot(a, i)->asa,
 					    &cx_slot(b, i)->asa, 64))
@@ -314,7 +327,7 @@ TEST(an_error_among_many_is_its_own_commands)
 			.nr = 1,
 			.len = 4096,
 		}, 0);
-	ASSERT_EQ(0, run_batch(&cx, 16));
+	ASSERT_EQ(0, cx_run_batch(&cx, 16));
 	for (unsigned int i = 0; i < 16; i++) {
 		if (i >= 8) {
 			EXPECT_EQ(0x02, cx_status(&cx, i) >> 8 & 0xff);

@@ -213,16 +213,29 @@ struct cx_arcb *cx_prepare(struct cx *cx, unsigned int i, uint16_t flags,
 	return arcb;
 }
 
-void cx_submit(struct cx *cx, unsigned int i)
+static void cx_put_sq(struct cx *cx, unsigned int i)
 {
 	cx->busy[i] = true;
-	if (!cx->sq) {
-		cx_write(cx, R_IOARRIN, cx_ea(CX_SLOT_OFF + i * 128));
-		return;
-	}
 	memcpy(cx->arena + CX_SQ_OFF + cx->sq_tail * 64,
 	       &cx_slot(cx, i)->arcb, 64);
 	cx->sq_tail = (cx->sq_tail + 1) % cx->sq_entries;
+}
+
+void cx_submit(struct cx *cx, unsigned int i)
+{
+	if (cx->sq) {
+		cx_put_sq(cx, i);
+		cx_write(cx, R_SQ_TAIL, cx_ea(CX_SQ_OFF + cx->sq_tail * 64));
+		return;
+	}
+	cx->busy[i] = true;
+	cx_write(cx, R_IOARRIN, cx_ea(CX_SLOT_OFF + i * 128));
+}
+
+void cx_submit_batch(struct cx *cx, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		cx_put_sq(cx, i);
 	cx_write(cx, R_SQ_TAIL, cx_ea(CX_SQ_OFF + cx->sq_tail * 64));
 }
 
@@ -261,6 +274,19 @@ int cx_wait(struct cx *cx, unsigned int i, unsigned int ms)
 		if (cx_now_ms() > end)
 			return -ETIMEDOUT;
 		usleep(100);
+	}
+	return 0;
+}
+
+int cx_run_batch(struct cx *cx, unsigned int nr)
+{
+	int ret;
+
+	cx_submit_batch(cx, nr);
+	for (unsigned int i = 0; i < nr; i++) {
+		ret = cx_wait(cx, i, CX_PATIENCE_MS);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

@@ -179,6 +179,9 @@ struct cx_arcb *cx_prepare(struct cx *cx, unsigned int i, uint16_t flags,
 			   uint32_t hndl, const void *cdb, size_t cdb_len,
 			   uint64_t off, uint32_t len);
 void cx_submit(struct cx *cx, unsigned int i);
+/* Slots 0 to @nr - 1 by the submission queue, with one doorbell; and wait. */
+void cx_submit_batch(struct cx *cx, unsigned int nr);
+int cx_run_batch(struct cx *cx, unsigned int nr);
 bool cx_reap(struct cx *cx);
 /* 0 when slot @i is done; -ETIMEDOUT */
 int cx_wait(struct cx *cx, unsigned int i, unsigned int ms);
