@@ -77,6 +77,14 @@ static void slice_bvec_ref(const struct bio_vec *bv, bool get)
 	struct page *page = bv->bv_page;
 	struct folio *folio;
 
+	if (likely(nr == 1)) {
+		folio = page_folio(page);
+		if (get)
+			folio_get(folio);
+		else
+			folio_put(folio);
+		return;
+	}
 	for (; nr; nr -= now, page = nth_page(page, now)) {
 		folio = page_folio(page);
 		now = min_t(size_t, nr, folio_nr_pages(folio) -

@@ -51,7 +51,12 @@ static void flat_put_target(struct flat_target *t)
 {
 	if (!t->lun)
 		return;
-	percpu_ref_put(&t->lun->io_ref);
+	/* Commands have references of their own; ours is one of these. */
+	if (t->nr_cmds > 1)
+		percpu_ref_get_many(&t->lun->io_ref, t->nr_cmds - 1);
+	else if (!t->nr_cmds)
+		percpu_ref_put(&t->lun->io_ref);
+	t->nr_cmds = 0;
 	t->lun = NULL;
 }
 
@@ -72,6 +77,7 @@ static bool flat_find_target(struct cxlflash_ctx *ctx, u32 handle)
 	t->handle = handle;
 	t->block_lg2 = x.lun->block_lg2;
 	t->virt = !x.physical;
+	t->chunk_blocks = 0;
 	t->slice = x.slice;
 	t->may[READ] = x.perm & ctx->caps & SISL_CAP_READ;
 	t->may[WRITE] = x.perm & ctx->caps & SISL_CAP_WRITE &&
@@ -91,16 +97,30 @@ static bool flat_find_target(struct cxlflash_ctx *ctx, u32 handle)
 
 /* -------------------------------------------------------------- execution */
 
-/* The same for a handle that does not show a LUN as it is. */
-static noinline bool flat_translate(struct cxlflash_ctx *ctx, u64 lba, u32 nr,
-				    u64 *pos)
+/* Find the chunk of @lba, for a handle that does not show a LUN as it is. */
+static noinline bool flat_find_chunk(struct cxlflash_ctx *ctx, u64 lba)
 {
+	struct flat_target *t = &ctx->flat.target;
+	u32 blocks = SISL_CHUNK_BYTES >> t->block_lg2;
 	bool unwritten = false;
-	u32 contiguous = 0;
 
-	return !rht_translate(ctx, ctx->flat.target.handle, lba, nr, pos,
-			      &contiguous, &unwritten) &&
-	       contiguous == nr && !unwritten;
+	t->chunk_lba = lba & ~((u64)blocks - 1);
+	if (!rht_translate(ctx, t->handle, t->chunk_lba, blocks, &t->chunk_pos,
+			   &t->chunk_blocks, &unwritten) && !unwritten)
+		return true;
+	t->chunk_blocks = 0;
+	return false;
+}
+
+static bool flat_translate(struct cxlflash_ctx *ctx, u64 lba, u32 nr, u64 *pos)
+{
+	const struct flat_target *t = &ctx->flat.target;
+
+	if (lba - t->chunk_lba >= t->chunk_blocks && !flat_find_chunk(ctx, lba))
+		return false;
+	lba -= t->chunk_lba;
+	*pos = t->chunk_pos + (lba << t->block_lg2);
+	return lba < t->chunk_blocks && nr <= t->chunk_blocks - lba;
 }
 
 /* Where the blocks are in the store; false: not in one piece, or not at all. */
@@ -179,7 +199,7 @@ static void flat_prepare(struct cxlflash_ctx *ctx,
 			b->ea[idx] + sizeof(*arcb);
 	cmd->rrq_ea = b->from_sq ? arcb->ioasa_ea : b->ea[idx];
 	cmd->ioasa = ioasa;
-	percpu_ref_get(&t->lun->io_ref);
+	t->nr_cmds++;
 	cmd->lun = t->lun;
 	cmd->handle_flags = CXLFLASH_HANDLE_READ | CXLFLASH_HANDLE_WRITE;
 	cmd->slice = t->slice;

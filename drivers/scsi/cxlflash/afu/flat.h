@@ -36,6 +36,7 @@ struct flat_done {
 /**
  * struct flat_target - what the requests of a batch are for, as a rule
  * @lun: counted by io_ref; NULL: none
+ * @nr_cmds: that go to its store and will give a reference back
  * @slice: or NULL
  * @store: of @lun
  * @ram: of a store in memory that can be written; NULL: another one
@@ -46,9 +47,13 @@ struct flat_done {
  * @memory: the store is memory
  * @dataless: and keeps nothing
  * @virt: positions are looked up in the handle
+ * @chunk_blocks: with @virt: written blocks of the last chunk; 0: unknown
+ * @chunk_lba: the first of them
+ * @chunk_pos: where that is in the store, in bytes
  */
 struct flat_target {
 	struct cxlflash_lun *lun;
+	unsigned int nr_cmds;
 	struct cxlflash_slice *slice;
 	struct afu_store *store;
 	const struct store_ram *ram;
@@ -59,6 +64,9 @@ struct flat_target {
 	bool memory;
 	bool dataless;
 	bool virt;
+	u32 chunk_blocks;
+	u64 chunk_lba;
+	u64 chunk_pos;
 };
 
 /**

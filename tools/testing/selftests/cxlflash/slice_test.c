@@ -418,6 +418,23 @@ static int make_dirty_lun(void)
 	return ret;
 }
 
+/* Are blocks 0 and 1 of handle 1, read with one doorbell, zero? */
+static bool two_blocks_are_zero(struct cx *cx)
+{
+	uint8_t cdb[16];
+
+	cx_sq(cx, 8);
+	memset(cx_data(cx, 0), 0xee, 8192);
+	for (int i = 0; i < 2; i++) {
+		cx_cdb_rw(cdb, false, i, 1);
+		cx_prepare(cx, i, F_HNDL, 1, cdb, 16, i * 4096, 4096);
+	}
+	if (cx_run_batch(cx, 2) || cx_status(cx, 0) || cx_status(cx, 1))
+		return false;
+	return block_is_zero(cx) && !memcmp(cx_data(cx, 0), cx_data(cx, 4096),
+					    4096);
+}
+
 TEST_F_TIMEOUT(slice, unwritten_chunks_read_as_zero, 240)
 {
 	struct cx *cx = &self->cx;
@@ -430,6 +447,7 @@ TEST_F_TIMEOUT(slice, unwritten_chunks_read_as_zero, 240)
 	ASSERT_EQ(1, slice_handle(cx, &s, RW));
 	EXPECT_EQ(0, read_block(cx, 1, 0));
 	EXPECT_TRUE(block_is_zero(cx));
+	EXPECT_TRUE(two_blocks_are_zero(cx));
 	ASSERT_EQ(0, slice_do(cx, &s, CXTEST_SLICE_INFO));
 	EXPECT_EQ(1, s.nr_unwritten);
 	EXPECT_EQ(0, write_block(cx, 1, 5, 77));
