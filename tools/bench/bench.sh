@@ -55,9 +55,10 @@ build_guest() {
 	rm -rf "$root"
 }
 
+# Three devices of persistent memory: one for a slice, small ones for the others.
 boot_with_guest() {
-	"$repo/tools/testing/vm/run.sh" --kernel stock --mem 6G --timeout 1500 --name bench-guest \
-		--append 'mitigations=off' \
+	"$repo/tools/testing/vm/run.sh" --kernel stock --mem 8G --timeout 1500 --name bench-guest \
+		--append 'mitigations=off memmap=1280M!5G memmap=64M!7G memmap=64M!7232M' \
 		--qemu-arg -plugin --qemu-arg "$repo/build/bench/insns.so,out=$repo/build/vm/bench-guest/insns" -- "$here/guest.sh"
 }
 

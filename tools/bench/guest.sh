@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Count exits and interrupts of a guest that reads: a slice, beside virtio-blk with an iothread and QEMU's NVMe controller,
-# of the same QEMU, on RAM disks of the same kind.  Runs in a VM with two CPUs.
+# of the same QEMU, on RAM disks and on persistent memory.  Runs in a VM with two CPUs and three devices of the latter.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -59,16 +59,19 @@ pin_threads() {
 }
 
 boot_guest() {
-	local block=$1 ram=$2
+	local block=$1 pmem=$2
 
 	guest_boot "$guest" "$block" qemu-system-x86_64 bench.cpio \
 		'quiet nvme.poll_queues=1' -m 256M -smp 1 -no-reboot \
-		-device "vfio-pci,sysfsdev=/sys/bus/mdev/devices/$ram" \
+		-device "vfio-pci,sysfsdev=/sys/bus/mdev/devices/$pmem" \
 		-object iothread,id=io \
 		-drive if=none,id=virtio,file=/dev/ram1,format=raw,cache=none,aio=io_uring \
 		-device virtio-blk-pci,drive=virtio,iothread=io,num-queues=2 \
+		-drive if=none,id=virtio-pmem,file=/dev/pmem1,format=raw,cache=none,aio=io_uring \
+		-device virtio-blk-pci,drive=virtio-pmem,iothread=io,num-queues=2 \
 		-drive if=none,id=nvme,file=/dev/ram2,format=raw,cache=none,aio=io_uring \
-		-device nvme,drive=nvme,serial=bench
+		-drive if=none,id=nvme-pmem,file=/dev/pmem2,format=raw,cache=none,aio=io_uring \
+		-device nvme,id=nvme,serial=bench -device nvme-ns,bus=nvme,drive=nvme -device nvme-ns,bus=nvme,drive=nvme-pmem
 	if ! guest_wait "$guest" 120 'GUEST: up'; then
 		guest_debug "$guest"
 		die 'the guest does not come up'
@@ -79,13 +82,14 @@ main() {
 	local block status=0
 
 	modprobe brd rd_nr=3 rd_size=2097152
+	modprobe -a nd_e820 nd_pmem
 	slice_modules
 	modprobe kvm_amd || modprobe kvm_intel
 	# A guest in a VM is some fifty times as slow as elsewhere, and its pauses are as long.
 	put 20000 /sys/module/cxlflash_afu/parameters/poll_us
 	slice_on block store=block path=/dev/ram0
 	block=$uuid
-	slice_on ram store=ram size=2G
+	slice_on pmem store=pmem path=/dev/pmem0
 	# What KVM and tracing have the kernel change in its own code may be stale on a CPU that runs meanwhile: it is emulated.
 	# So there is one while the guest comes, and while it goes.
 	last_cpu 0

@@ -4,12 +4,13 @@
  *
  * It loads the modules in / and then reads lines from the console,
  *
- *	DEVICE DEPTH READS poll|interrupt THINK BURST PAUSE
+ *	DEVICE DEPTH READS poll|interrupt THINK BURST PAUSE STRIDE
  *
- * makes READS reads of 4 KiB, DEPTH at a time, by io_uring with a registered
- * file and buffer, and says "GUEST: ran".  After each batch it computes
- * for THINK ticks, after each BURST reads (0: never) it sleeps PAUSE us.  Two
- * NOPs mark beginning and end for who counts instructions (insns.c).
+ * makes READS reads of 4 KiB, each STRIDE blocks behind the last one, DEPTH at a
+ * time, by io_uring with a registered file and buffer, and says "GUEST: ran".
+ * After each batch it computes for THINK ticks, after each BURST reads (0: never)
+ * it sleeps PAUSE us.  Two NOPs mark beginning and end for who counts
+ * instructions (insns.c).
  *
  *	fill DEVICE
  *
@@ -34,7 +35,7 @@
 
 #define BYTES		4096
 #define MAX_DEPTH	128
-/* Blocks of the device that are read, in turn. */
+/* Blocks of the device that are read, all of them if the stride is odd. */
 #define BLOCKS		4096
 
 /* A line. */
@@ -45,6 +46,7 @@ struct job {
 	unsigned int think;
 	unsigned int burst;
 	unsigned int pause;
+	unsigned int stride;
 	bool poll;
 };
 
@@ -76,7 +78,8 @@ static void insmod(const char *path, const char *options)
 		close(fd);
 }
 
-static int fill_queue(struct io_uring *ring, unsigned int nr, uint64_t *block)
+static int fill_queue(struct io_uring *ring, unsigned int nr, uint64_t *block,
+		      unsigned int stride)
 {
 	struct io_uring_sqe *sqe;
 	unsigned int i;
@@ -89,7 +92,7 @@ static int fill_queue(struct io_uring *ring, unsigned int nr, uint64_t *block)
 					 *block * BYTES, 0);
 		sqe->flags |= IOSQE_FIXED_FILE;
 		sqe->user_data = *block;
-		*block = (*block + 1) % BLOCKS;
+		*block = (*block + stride) % BLOCKS;
 	}
 	return io_uring_submit_and_wait(ring, nr);
 }
@@ -111,10 +114,10 @@ static int reap(struct io_uring *ring)
 }
 
 /* Who polls may be sent back early, to let others run. */
-static int batch(struct io_uring *ring, unsigned int nr, uint64_t *block)
+static int batch(struct io_uring *ring, const struct job *job, uint64_t *block)
 {
-	int ret = fill_queue(ring, nr, block);
-	unsigned int got = 0;
+	unsigned int nr = job->depth, got = 0;
+	int ret = fill_queue(ring, nr, block, job->stride);
 
 	while (ret >= 0) {
 		ret = reap(ring);
@@ -129,14 +132,15 @@ static int batch(struct io_uring *ring, unsigned int nr, uint64_t *block)
 }
 
 /* Is what the last batch has read what was written there? */
-static bool data_are_right(unsigned int nr, uint64_t next)
+static bool data_are_right(const struct job *job, uint64_t next)
 {
-	uint64_t first = (next + BLOCKS - nr) % BLOCKS, found;
-	unsigned int i;
+	unsigned int i = job->depth;
+	uint64_t found;
 
-	for (i = 0; i < nr; i++) {
+	while (i--) {
+		next = (next + BLOCKS - job->stride) % BLOCKS;
 		memcpy(&found, memory + i * BYTES, sizeof(found));
-		if (found != (first + i) % BLOCKS)
+		if (found != next)
 			return false;
 	}
 	return true;
@@ -162,7 +166,7 @@ static int run(struct io_uring *ring, const struct job *job)
 	memset(memory, 0xff, MAX_DEPTH * BYTES);
 	mark_begin();
 	for (done = 0; done < job->reads; done += job->depth) {
-		ret = batch(ring, job->depth, &block);
+		ret = batch(ring, job, &block);
 		if (ret)
 			return ret;
 		for (end = __rdtsc() + job->think; __rdtsc() < end;)
@@ -174,7 +178,7 @@ static int run(struct io_uring *ring, const struct job *job)
 		}
 	}
 	mark_end();
-	return data_are_right(job->depth, block) ? 0 : -EBADMSG;
+	return data_are_right(job, block) ? 0 : -EBADMSG;
 }
 
 static int run_on(int fd, const struct job *job)
@@ -234,12 +238,12 @@ static bool parse(const char *line, struct job *job)
 {
 	char mode[16];
 
-	if (sscanf(line, "%31s %u %u %15s %u %u %u", job->device, &job->depth,
+	if (sscanf(line, "%31s %u %u %15s %u %u %u %u", job->device, &job->depth,
 		   &job->reads, mode, &job->think, &job->burst,
-		   &job->pause) != 7)
+		   &job->pause, &job->stride) != 8)
 		return false;
 	job->poll = !strcmp(mode, "poll");
-	return job->depth && job->depth <= MAX_DEPTH;
+	return job->depth && job->depth <= MAX_DEPTH && job->stride < BLOCKS;
 }
 
 static void set_up(void)

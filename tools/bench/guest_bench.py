@@ -6,7 +6,7 @@
 # Each job is done with N and with 3 N reads, and what is printed is the difference by 2 N, so that neither starting nor
 # ending it counts; instructions are those between the marks that the guest sets.
 #
-# usage: guest_bench.py DIRECTORY-OF-THE-GUEST UUID-BLOCK UUID-RAM
+# usage: guest_bench.py DIRECTORY-OF-THE-GUEST UUID...
 # Reads VFIO_JOB: where insns.so leaves its files.
 
 import os
@@ -17,8 +17,10 @@ import sys
 TRACE = "/sys/kernel/tracing/"
 # Longer than anything takes.
 TIMEOUT = 120
-# Between bursts; longer than the poll_us of guest.sh.
-PAUSE_US = 100000
+# Between bursts: twice the poll_us of guest.sh.
+PAUSE_US = 40000
+# From read to read, in blocks: none can be merged with the next.
+STRIDE = 1031
 # Whose histograms guest.sh has switched on, by reason and by vector.
 EVENTS = ("kvm_exit", "kvm_inj_virq")
 
@@ -63,36 +65,41 @@ class Guest:
 class Job:
     """Reads of a kind."""
 
-    def __init__(self, name, device, depth, poll, reads, think=0, burst=0, service="polled"):
+    def __init__(self, name, device, depth, poll, reads, think=0, burst=0, service="polled", stride=STRIDE):
         self.name, self.device, self.depth, self.mode = name, device, depth, "poll" if poll else "interrupt"
-        self.reads, self.think, self.burst, self.service = reads, think, burst, service
+        self.reads, self.think, self.burst, self.service, self.stride = reads, think, burst, service, stride
 
     def run(self, guest, times):
-        guest.do(f"{self.device} {self.depth} {self.reads * times} {self.mode} {self.think} {self.burst} {PAUSE_US}")
+        guest.do(f"{self.device} {self.depth} {self.reads * times} {self.mode} {self.think} {self.burst} {PAUSE_US} {self.stride}")
 
 
-SLICE, RAM, VIRTIO, NVME = "sda", "sdb", "vda", "nvme0n1"
-SLICES = (("slice", SLICE), ("slice, memory", RAM))
-PEERS = (("virtio-blk", VIRTIO), ("QEMU NVMe", NVME))
+SLICES = (("slice", "sda"), ("slice, pmem", "sdb"))
+VIRTIO = (("virtio-blk", "vda"), ("virtio-blk, pmem", "vdb"))
+NVME = (("QEMU NVMe", "nvme0n1"), ("QEMU NVMe, pmem", "nvme0n2"))
 
 
-def jobs():
+def polled_jobs():
     """Both poll: with an engine that looks by itself, as long as there is something to do."""
     for name, device in SLICES:
         yield Job(f"{name}, QD32, both poll", device, 32, True, 6400)
-        yield Job(f"{name}, QD1, both poll, guest thinks", device, 1, True, 2000, think=20000)
         yield Job(f"{name}, QD32, both poll, bursts of 320", device, 32, True, 6400, burst=320)
+        yield Job(f"{name}, QD32, both poll, in sequence", device, 32, True, 6400, stride=1)
+        yield Job(f"{name}, QD1, both poll, guest thinks", device, 1, True, 2000, think=20000)
         yield Job(f"{name}, QD32, kick mode, guest polls", device, 32, True, 6400, service="kick")
+        yield Job(f"{name}, QD32, kick mode, guest polls, bursts", device, 32, True, 6400, burst=320, service="kick")
     # virtio-blk has no polled queues in a guest with one CPU.
-    yield Job("QEMU NVMe, QD32, guest polls", NVME, 32, True, 6400)
-    yield Job("QEMU NVMe, QD1, guest polls and thinks", NVME, 1, True, 2000, think=20000)
-    yield Job("QEMU NVMe, QD32, guest polls, bursts of 320", NVME, 32, True, 6400, burst=320)
-    for name, device in SLICES + PEERS:
+    for name, device in NVME:
+        yield Job(f"{name}, QD32, guest polls", device, 32, True, 6400)
+        yield Job(f"{name}, QD1, guest polls and thinks", device, 1, True, 2000, think=20000)
+
+
+def jobs():
+    yield from polled_jobs()
+    for name, device in SLICES + VIRTIO + NVME:
         yield Job(f"{name}, QD32, interrupts", device, 32, False, 6400)
-        yield Job(f"{name}, QD1, interrupts", device, 1, False, 2000)
         yield Job(f"{name}, QD32, interrupts, bursts of 320", device, 32, False, 6400, burst=320)
-    for name, device in SLICES:
-        yield Job(f"{name}, QD32, kick mode, interrupts", device, 32, False, 6400, service="kick")
+        yield Job(f"{name}, QD32, interrupts, in sequence", device, 32, False, 6400, stride=1)
+        yield Job(f"{name}, QD1, interrupts", device, 1, False, 2000)
 
 
 def histogram(event):
@@ -143,7 +150,7 @@ def measure(job, guest, instructions):
 def main():
     directory, *uuids = sys.argv[1:]
     guest = Guest(directory)
-    for device in (SLICE, RAM, VIRTIO, NVME):
+    for name, device in SLICES + VIRTIO + NVME:
         guest.do("fill " + device)
     print(f"{'for each 4K read of a guest':<44} {'host':>7} {'PAUSE':>7} {'guest':>7} {'exits':>7} {'irqs':>7}  "
           "exits by reason; those of clocks count here only", flush=True)
