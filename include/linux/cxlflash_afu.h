@@ -315,6 +315,7 @@ cxlflash_slice_open(struct cxlflash_lun *lun,
 		    const struct cxlflash_slice_params *params);
 void cxlflash_slice_close(struct cxlflash_slice *slice);
 int cxlflash_slice_resize(struct cxlflash_slice *slice, u64 bytes);
+void cxlflash_slice_let_go(struct cxlflash_slice *slice);
 int cxlflash_slice_set_read_only(struct cxlflash_slice *slice, bool read_only);
 void cxlflash_slice_get_info(struct cxlflash_slice *slice,
 			     struct cxlflash_slice_info *info);

@@ -8,6 +8,7 @@
 
 #include "afu.h"
 #include "client.h"
+#include "slice.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"
@@ -37,11 +38,16 @@ static int __init afu_init(void)
 	ret = adapter_init();
 	if (ret)
 		goto err_client;
-	ret = config_init();
+	ret = slice_init();
 	if (ret)
 		goto err_adapter;
+	ret = config_init();
+	if (ret)
+		goto err_slice;
 	return 0;
 
+err_slice:
+	slice_exit();
 err_adapter:
 	adapter_exit();
 err_client:
@@ -62,6 +68,8 @@ err_debug:
 static void __exit afu_exit(void)
 {
 	config_exit();
+	/* Whoever still works there tells adapters. */
+	slice_exit();
 	adapter_exit();
 	client_exit();
 	ctx_exit();

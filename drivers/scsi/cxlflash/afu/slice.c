@@ -7,9 +7,9 @@
  * contexts.  All of them see one map (slice_map.c), so a slice that grows does
  * so in all its handles at once.
  *
- * A slice is open until its opener has closed it and no handle is left; one
- * whose commands do not come back keeps its handle in limbo (rht.c).  So who
- * opens it next finds no old write under way.
+ * A slice is open until its opener has closed it, no handle is left and no
+ * resize is under way; one whose commands do not come back keeps its handle in
+ * limbo (rht.c).  So who opens it next finds no old write under way.
  *
  * A UUID is opened once on this machine.  Whoever works on one (opens, deletes)
  * first *claims* it by putting it into the list, and then looks into the
@@ -42,6 +42,18 @@
 /* Protects slices, what is dead, and lun->no_slices; leaf */
 static DEFINE_MUTEX(slices_lock);
 static LIST_HEAD(slices);
+
+/* For who waits until those that are closed are over; see slices_wait_for() */
+static DECLARE_WAIT_QUEUE_HEAD(slices_wait);
+static atomic_t slices_nr_changes = ATOMIC_INIT(0);
+static unsigned int slices_wait_ms = 10000;
+
+static void slices_wake(void)
+{
+	/* After the change, which who waits looks for with the lock. */
+	atomic_inc(&slices_nr_changes);
+	wake_up_all(&slices_wait);
+}
 
 /* ------------------------------------------------------------- objects */
 
@@ -77,10 +89,11 @@ static struct cxlflash_slice *slice_alloc(struct cxlflash_lun *lun,
 	slice->lun = lun_get(lun);
 	uuid_copy(&slice->uuid, uuid);
 	slice_make_wwid(uuid, slice->wwid);
-	mutex_init(&slice->op_lock);
+	mutex_init(&slice->changed_lock);
 	mutex_init(&slice->lock);
 	spin_lock_init(&slice->handles_lock);
 	INIT_LIST_HEAD(&slice->handles);
+	slice_resize_init(slice);
 	return slice;
 }
 
@@ -93,13 +106,20 @@ static void slice_release(struct kref *ref)
 	mutex_lock(&slices_lock);
 	list_del_init(&slice->node);
 	mutex_unlock(&slices_lock);
+	slices_wake();
 	cxlflash_lun_put(slice->lun);
 	if (map)
 		kvfree_rcu(map, rcu);
 	kfree_rcu(slice, rcu);
 }
 
-static void slice_put(struct cxlflash_slice *slice)
+/**
+ * slice_put() - one reference less
+ * @slice: that
+ *
+ * Context: may sleep; takes leaf locks only.
+ */
+void slice_put(struct cxlflash_slice *slice)
 {
 	kref_put(&slice->ref, slice_release);
 }
@@ -117,22 +137,49 @@ static struct cxlflash_slice *slice_find(const uuid_t *uuid)
 	return NULL;
 }
 
+/*
+ * Slices that their openers have closed are over when their commands and a
+ * resize are, which as a rule is soon.  @attempt says -EAGAIN if it is for them
+ * that it fails.
+ */
+static int slices_wait_for(int (*attempt)(void *arg), void *arg)
+{
+	long left = msecs_to_jiffies(slices_wait_ms);
+	int seen, ret;
+
+	do {
+		seen = atomic_read_acquire(&slices_nr_changes);
+		ret = attempt(arg);
+		if (ret != -EAGAIN)
+			return ret;
+		left = wait_event_killable_timeout(slices_wait,
+				atomic_read(&slices_nr_changes) != seen, left);
+	} while (left > 0);
+	return left ?: -EBUSY;
+}
+
+static int slice_try_claim(void *arg)
+{
+	struct cxlflash_slice *slice = arg, *other;
+
+	guard(mutex)(&slices_lock);
+	other = slice_find(&slice->uuid);
+	if (other && other->lun != slice->lun)
+		return -EEXIST;
+	if (other && !other->dead)
+		return -EBUSY;
+	if (slice->lun->no_slices || READ_ONCE(slice->lun->gone))
+		return -ENODEV;
+	if (other)
+		return -EAGAIN;
+	list_add_tail(&slice->node, &slices);
+	return 0;
+}
+
 /* From here on nobody else opens or deletes its UUID, until it is released. */
 static int slice_claim(struct cxlflash_slice *slice)
 {
-	struct cxlflash_slice *other;
-	int ret = 0;
-
-	mutex_lock(&slices_lock);
-	other = slice_find(&slice->uuid);
-	if (other)
-		ret = other->lun == slice->lun ? -EBUSY : -EEXIST;
-	else if (slice->lun->no_slices || READ_ONCE(slice->lun->gone))
-		ret = -ENODEV;
-	else
-		list_add_tail(&slice->node, &slices);
-	mutex_unlock(&slices_lock);
-	return ret;
+	return slices_wait_for(slice_try_claim, slice);
 }
 
 /**
@@ -232,10 +279,10 @@ static int slice_load_active(struct cxlflash_slice *slice,
  * Context: may sleep, as long as the store does.
  * Return: the slice, for cxlflash_slice_close(); ERR_PTR() of -EINVAL (null
  * UUID; if it has to be made: the name, a size that is not in whole blocks),
- * -ENODEV (@lun is not active), -EBUSY (it is open, or commands of its last
- * opener are not back), -EEXIST (another active LUN has the UUID), -ENOENT (it
- * does not exist and @params->bytes is 0), -ENOSPC, -ENOMEM, what the store
- * says.
+ * -ENODEV (@lun is not active), -EBUSY (it is open; or commands of its last
+ * opener, or a resize, are not back after ten seconds), -EEXIST (another active
+ * LUN has the UUID), -ENOENT (it does not exist and @params->bytes is 0),
+ * -ENOSPC, -ENOMEM, -ERESTARTSYS (killed), what the store says.
  */
 struct cxlflash_slice *
 cxlflash_slice_open(struct cxlflash_lun *lun,
@@ -282,15 +329,16 @@ static void slice_set_dead(struct cxlflash_slice *slice)
  * contexts destroyed; those that are not refuse commands.  The callback is not
  * called any more.
  *
- * Context: may sleep; not from the callback.
+ * Context: may sleep, but not for the store; not from the callback.
  */
 void cxlflash_slice_close(struct cxlflash_slice *slice)
 {
 	slice_set_dead(slice);
-	/* A change that is under way calls it for the last time. */
-	mutex_lock(&slice->op_lock);
+	cxlflash_slice_let_go(slice);
+	/* A change that is being told is the last one. */
+	mutex_lock(&slice->changed_lock);
 	slice->changed = NULL;
-	mutex_unlock(&slice->op_lock);
+	mutex_unlock(&slice->changed_lock);
 	slice_put(slice);
 }
 EXPORT_SYMBOL_NS_GPL(cxlflash_slice_close, CXLFLASH_AFU);
@@ -301,12 +349,12 @@ EXPORT_SYMBOL_NS_GPL(cxlflash_slice_close, CXLFLASH_AFU);
  * @what: CXLFLASH_SLICE_*
  * @asc_ascq: unit attention
  *
- * Context: under @slice->op_lock.
+ * Context: under @slice->changed_lock.
  */
 void slice_changed(struct cxlflash_slice *slice, unsigned int what,
 		   u16 asc_ascq)
 {
-	lockdep_assert_held(&slice->op_lock);
+	lockdep_assert_held(&slice->changed_lock);
 	slice_unit_attention(slice, asc_ascq);
 	if (slice->changed)
 		slice->changed(slice->priv, what);
@@ -319,21 +367,22 @@ void slice_changed(struct cxlflash_slice *slice, unsigned int what,
  *
  * Not kept in the table.  Writes that were let in before may still land.
  *
- * Context: may sleep; not from the callback, which it calls.
+ * Context: may sleep, but not for the store; not from the callback, which it
+ * calls.
  * Return: 0; -ENODEV if its LUN has gone.
  */
 int cxlflash_slice_set_read_only(struct cxlflash_slice *slice, bool read_only)
 {
 	int ret = 0;
 
-	mutex_lock(&slice->op_lock);
+	mutex_lock(&slice->changed_lock);
 	if (slice_is_dead(slice)) {
 		ret = -ENODEV;
 	} else if (slice->read_only != read_only) {
 		WRITE_ONCE(slice->read_only, read_only);
 		slice_changed(slice, CXLFLASH_SLICE_READ_ONLY, UA_MODE_CHANGED);
 	}
-	mutex_unlock(&slice->op_lock);
+	mutex_unlock(&slice->changed_lock);
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(cxlflash_slice_set_read_only, CXLFLASH_AFU);
@@ -343,7 +392,7 @@ EXPORT_SYMBOL_NS_GPL(cxlflash_slice_set_read_only, CXLFLASH_AFU);
  * @slice: open, also if its LUN has gone
  * @info: result
  *
- * Context: may sleep, as long as the store does; also from the callback.
+ * Context: any; also from the callback.
  */
 void cxlflash_slice_get_info(struct cxlflash_slice *slice,
 			     struct cxlflash_slice_info *info)
@@ -358,14 +407,15 @@ void cxlflash_slice_get_info(struct cxlflash_slice *slice,
 	info->block_size = 1U << slice->block_lg2;
 	info->read_only = slice_is_read_only(slice);
 	info->created = slice->created;
-	mutex_lock(&slice->lock);
-	map = rcu_dereference_protected(slice->map,
-					lockdep_is_held(&slice->lock));
+	/* Without @lock, which is held over store I/O. */
+	rcu_read_lock();
+	map = rcu_dereference(slice->map);
 	info->nr_blocks = map->nr_blocks;
 	info->nr_chunks = map->nr_chunks;
 	for (at = 0; at < map->nr_chunks; at++)
-		info->nr_unwritten += !!(map->chunk[at] & TABLE_UNWRITTEN);
-	mutex_unlock(&slice->lock);
+		info->nr_unwritten += !!(READ_ONCE(map->chunk[at]) &
+					 TABLE_UNWRITTEN);
+	rcu_read_unlock();
 }
 EXPORT_SYMBOL_NS_GPL(cxlflash_slice_get_info, CXLFLASH_AFU);
 
@@ -444,6 +494,7 @@ void slice_kill(struct cxlflash_lun *lun)
 	list_for_each_entry(slice, &slices, node)
 		if (slice->lun == lun)
 			WRITE_ONCE(slice->dead, true);
+	slices_wake();
 }
 
 static bool slice_is_used_by(struct cxlflash_slice *slice,
@@ -476,26 +527,39 @@ void slice_kill_adapter(struct cxlflash_lun *lun, struct cxlflash_adapter *ad)
 			WRITE_ONCE(slice->dead, true);
 }
 
+static int slice_try_quiesce(void *arg)
+{
+	struct cxlflash_slice *slice;
+	struct cxlflash_lun *lun = arg;
+	int ret = 0;
+
+	guard(mutex)(&slices_lock);
+	list_for_each_entry(slice, &slices, node) {
+		if (slice->lun != lun)
+			continue;
+		if (!slice->dead)
+			return -EBUSY;
+		ret = -EAGAIN;
+	}
+	if (!ret)
+		WRITE_ONCE(lun->no_slices, true);
+	return ret;
+}
+
 /**
  * slice_quiesce() - a LUN shall be deactivated
  * @lun: that
  *
  * From here on no slice of it is opened or deleted, until slice_allow().
  *
- * Context: may sleep; takes a leaf lock only.
- * Return: 0; -EBUSY if one is open, also a dead one: its commands may not be
- * back, and another machine may be the next to have the LUN.
+ * Context: may sleep, for ten seconds; takes a leaf lock only.
+ * Return: 0; -EBUSY if one is open, also one that is closed, but not over after
+ * ten seconds: another machine may be the next to have the LUN; -ERESTARTSYS
+ * for who is killed.
  */
 int slice_quiesce(struct cxlflash_lun *lun)
 {
-	struct cxlflash_slice *slice;
-
-	guard(mutex)(&slices_lock);
-	list_for_each_entry(slice, &slices, node)
-		if (slice->lun == lun)
-			return -EBUSY;
-	WRITE_ONCE(lun->no_slices, true);
-	return 0;
+	return slices_wait_for(slice_try_quiesce, lun);
 }
 
 /**

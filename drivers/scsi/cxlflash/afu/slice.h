@@ -2,8 +2,9 @@
 /*
  * Slices that are open, for those inside the AFU
  *
- * Locks: ctx->rht_lock, @op_lock > @lock > the table's > lun->lock;
- * slices_lock and @handles_lock are leaves.
+ * Locks: ctx->rht_lock > @lock > the table's > lun->lock; slices_lock and
+ * @handles_lock are leaves, and so is @changed_lock but for what the opener's
+ * callback takes, which is never held over store I/O.
  */
 #ifndef CXLFLASH_AFU_SLICE_H
 #define CXLFLASH_AFU_SLICE_H
@@ -18,6 +19,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/uuid.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "storage.h"
 
@@ -50,8 +53,22 @@ struct slice_handle {
 };
 
 /**
+ * enum slice_resize - where a resize is
+ * @SLICE_RESIZE_NONE: there is none
+ * @SLICE_RESIZE_RUNS: the worker has it, and somebody waits for it
+ * @SLICE_RESIZE_LEFT: the worker has it, nobody waits any more
+ * @SLICE_RESIZE_DONE: who waits has not seen the result
+ */
+enum slice_resize {
+	SLICE_RESIZE_NONE,
+	SLICE_RESIZE_RUNS,
+	SLICE_RESIZE_LEFT,
+	SLICE_RESIZE_DONE,
+};
+
+/**
  * struct cxlflash_slice - a slice that is open
- * @ref: the opener's, one per handle
+ * @ref: the opener's, one per handle, that of a resize
  * @node: in the list of those that are open
  * @lun: referenced
  * @block_lg2: of its block size
@@ -69,6 +86,12 @@ struct slice_handle {
  * @nr_drains: slice_drain() calls
  * @changed: the opener's, until it closes
  * @priv: the opener's
+ * @resize: enum slice_resize
+ * @resize_map: of the new size, while @resize runs
+ * @resize_ret: the result, from SLICE_RESIZE_DONE on
+ * @resize_work: does it
+ * @wait: for changes of @resize and @let_go
+ * @let_go: nobody waits for a resize any more; set once
  * @rcu: frees it
  */
 struct cxlflash_slice {
@@ -84,8 +107,8 @@ struct cxlflash_slice {
 	bool read_only;
 	atomic_t ua_generation;
 	u16 ua_code;
-	/** @op_lock: protects @changed; one change of size or mode at a time */
-	struct mutex op_lock;
+	/** @changed_lock: protects @changed, changes of @read_only */
+	struct mutex changed_lock;
 	/** @lock: protects changes of @map; over store I/O */
 	struct mutex lock;
 	struct slice_map __rcu *map;
@@ -95,6 +118,12 @@ struct cxlflash_slice {
 	u32 nr_drains;
 	void (*changed)(void *priv, unsigned int what);
 	void *priv;
+	atomic_t resize;
+	struct slice_map *resize_map;
+	int resize_ret;
+	struct work_struct resize_work;
+	wait_queue_head_t wait;
+	bool let_go;
 	struct rcu_head rcu;
 };
 
@@ -128,6 +157,7 @@ static inline void slice_unit_attention(struct cxlflash_slice *slice,
 }
 
 /* slice.c */
+void slice_put(struct cxlflash_slice *slice);
 void slice_changed(struct cxlflash_slice *slice, unsigned int what,
 		   u16 asc_ascq);
 /* handles */
@@ -150,5 +180,8 @@ u64 slice_nr_blocks(struct cxlflash_slice *slice);
 u8 slice_translate(struct cxlflash_slice *slice, u64 lba, u32 nr, u64 *pos,
 		   u32 *contiguous, bool *unwritten);
 int slice_make_written(struct cxlflash_slice *slice, u32 chunk_index);
+void slice_resize_init(struct cxlflash_slice *slice);
+int slice_init(void);
+void slice_exit(void);
 
 #endif /* CXLFLASH_AFU_SLICE_H */

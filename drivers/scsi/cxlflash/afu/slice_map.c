@@ -12,6 +12,9 @@
  * and then the flag in the map goes away: of one word, in place, because a
  * write must not need memory for a map.
  *
+ * A change of size is a worker's.  A store that does not come back keeps it,
+ * and with it the slice, which nobody else can open; but its opener can leave.
+ *
  * Locals: slice, map, at (index of a chunk in its slice).
  */
 #include <linux/err.h>
@@ -31,6 +34,8 @@ static_assert(BIT_ULL(SLICE_CHUNK_LG2) == SISL_CHUNK_BYTES);
 #define SLICE_DRAIN_TIMEOUT	(10 * HZ)
 
 #define UA_CAPACITY_CHANGED	0x2a09
+
+static struct workqueue_struct *slice_wq;
 
 /**
  * slice_map_alloc() - a map without content
@@ -211,7 +216,6 @@ static bool slice_drain(struct cxlflash_slice *slice)
 	bool drained = true;
 	u32 nr;
 
-	lockdep_assert_held(&slice->op_lock);
 	spin_lock(&slice->handles_lock);
 	nr = ++slice->nr_drains;
 	spin_unlock(&slice->handles_lock);
@@ -290,26 +294,112 @@ static int slice_shrink(struct cxlflash_slice *slice, struct slice_map *new)
 	return ret;
 }
 
-static int __slice_resize(struct cxlflash_slice *slice, u64 had, u64 nr_blocks)
+/* ----------------------------------------------------- one at a time */
+
+static bool slice_resize_claim(struct cxlflash_slice *slice)
+{
+	return atomic_cmpxchg(&slice->resize, SLICE_RESIZE_NONE,
+			      SLICE_RESIZE_RUNS) == SLICE_RESIZE_NONE;
+}
+
+static void slice_resize_release(struct cxlflash_slice *slice)
+{
+	atomic_set_release(&slice->resize, SLICE_RESIZE_NONE);
+	wake_up_all(&slice->wait);
+}
+
+/* Wait for our turn. */
+static int slice_resize_begin(struct cxlflash_slice *slice)
+{
+	bool mine = false;
+	int ret;
+
+	ret = wait_event_killable(slice->wait,
+				  READ_ONCE(slice->let_go) ||
+				  (mine = slice_resize_claim(slice)));
+	return ret || mine ? ret : -ENODEV;
+}
+
+/* Done or let go; not killed, for who looks afterwards wants to see it. */
+static int slice_resize_wait(struct cxlflash_slice *slice)
+{
+	int ret;
+
+	wait_event(slice->wait, READ_ONCE(slice->let_go) ||
+		   atomic_read_acquire(&slice->resize) == SLICE_RESIZE_DONE);
+	if (atomic_cmpxchg(&slice->resize, SLICE_RESIZE_RUNS,
+			   SLICE_RESIZE_LEFT) == SLICE_RESIZE_RUNS)
+		return -ENODEV;
+	/* So that the worker does not have the slice any more. */
+	flush_work(&slice->resize_work);
+	ret = slice->resize_ret;
+	slice_resize_release(slice);
+	return ret;
+}
+
+static void slice_resize_work(struct work_struct *work)
+{
+	struct cxlflash_slice *slice = container_of(work, struct cxlflash_slice,
+						    resize_work);
+	struct slice_map *map = slice->resize_map;
+	struct cxlflash_lun *lun = slice->lun;
+	u64 had = slice_size(slice), has;
+
+	slice->resize_ret = map->nr_blocks > had ? slice_grow(slice, map) :
+						   slice_shrink(slice, map);
+	has = slice_size(slice);
+	if (had != has) {
+		mutex_lock(&slice->changed_lock);
+		slice_changed(slice, CXLFLASH_SLICE_SIZE, UA_CAPACITY_CHANGED);
+		mutex_unlock(&slice->changed_lock);
+	}
+	lun_put_io(lun);
+	if (had != has)
+		adapter_lun_space_changed(lun);
+	/* After the result, which who waits for it looks at. */
+	if (atomic_cmpxchg(&slice->resize, SLICE_RESIZE_RUNS,
+			   SLICE_RESIZE_DONE) == SLICE_RESIZE_RUNS)
+		wake_up_all(&slice->wait);
+	else
+		slice_resize_release(slice);
+	slice_put(slice);
+}
+
+/* ERR_PTR(); NULL: it has that size. */
+static struct slice_map *slice_resize_map(struct cxlflash_slice *slice,
+					  u64 nr_blocks)
 {
 	u64 nr_chunks = table_blocks_to_chunks(nr_blocks,
 					       1U << slice->block_lg2);
-	struct slice_map *map;
 
-	lockdep_assert_held(&slice->op_lock);
 	if (slice_is_dead(slice))
-		return -ENODEV;
-	if (nr_blocks == had)
-		return 0;
+		return ERR_PTR(-ENODEV);
+	if (nr_blocks == slice_size(slice))
+		return NULL;
 	/* Before memory is asked for: the LUN's size bounds it. */
 	if (nr_blocks > lun_nr_blocks(slice->lun) ||
 	    nr_chunks >= TABLE_CHUNKS_MAX)
-		return -ENOSPC;
-	map = slice_map_alloc(nr_blocks, nr_chunks);
-	if (!map)
-		return -ENOMEM;
-	return nr_blocks > had ? slice_grow(slice, map) :
-				 slice_shrink(slice, map);
+		return ERR_PTR(-ENOSPC);
+	return slice_map_alloc(nr_blocks, nr_chunks) ?: ERR_PTR(-ENOMEM);
+}
+
+/* It is our turn.  0: it has that size; 1: the worker has it. */
+static int slice_resize_start(struct cxlflash_slice *slice, u64 nr_blocks)
+{
+	struct slice_map *map;
+
+	/* And it is the same LUN until the end, which the worker says. */
+	if (!lun_tryget_io(slice->lun))
+		return -ENODEV;
+	map = slice_resize_map(slice, nr_blocks);
+	if (IS_ERR_OR_NULL(map)) {
+		lun_put_io(slice->lun);
+		return PTR_ERR_OR_ZERO(map);
+	}
+	slice->resize_map = map;
+	kref_get(&slice->ref);
+	queue_work(slice_wq, &slice->resize_work);
+	return 1;
 }
 
 /**
@@ -320,33 +410,78 @@ static int __slice_resize(struct cxlflash_slice *slice, u64 had, u64 nr_blocks)
  * What it grows by reads as zero, but for blocks of a chunk that it has kept.
  * What lay beyond the new end is lost, and not found by commands any more.
  *
- * Context: may sleep, as long as the store does, and bounded for commands in
- * flight; not from the callback, which it calls.
+ * Context: may sleep, as long as the store does and for commands in flight,
+ * until cxlflash_slice_let_go(); not from the callback, which a worker calls.
  * Return: 0; -EINVAL for none or parts of a block; -ENODEV if its LUN has gone;
  * -EBUSY if it would shrink and commands in flight do not come back; -ENOSPC;
- * -ENOMEM; what the store says.  After an error it is what it was.
+ * -ENOMEM; -ERESTARTSYS for who is killed before it is his turn; what the store
+ * says: it is what it was.  -ENODEV after cxlflash_slice_let_go(): if it has
+ * begun it comes to its end alone.
  */
 int cxlflash_slice_resize(struct cxlflash_slice *slice, u64 bytes)
 {
-	struct cxlflash_lun *lun = slice->lun;
-	u64 had, has;
 	int ret;
 
 	if (!bytes || bytes & (BIT_ULL(slice->block_lg2) - 1))
 		return -EINVAL;
-	/* And it is the same LUN until the end. */
-	if (!lun_tryget_io(lun))
-		return -ENODEV;
-	mutex_lock(&slice->op_lock);
-	had = slice_size(slice);
-	ret = __slice_resize(slice, had, bytes >> slice->block_lg2);
-	has = slice_size(slice);
-	if (had != has)
-		slice_changed(slice, CXLFLASH_SLICE_SIZE, UA_CAPACITY_CHANGED);
-	mutex_unlock(&slice->op_lock);
-	lun_put_io(lun);
-	if (had != has)
-		adapter_lun_space_changed(lun);
+	ret = slice_resize_begin(slice);
+	if (ret)
+		return ret;
+	ret = slice_resize_start(slice, bytes >> slice->block_lg2);
+	if (ret > 0)
+		return slice_resize_wait(slice);
+	slice_resize_release(slice);
 	return ret;
 }
 EXPORT_SYMBOL_NS_GPL(cxlflash_slice_resize, CXLFLASH_AFU);
+
+/**
+ * cxlflash_slice_let_go() - its opener will close it
+ * @slice: open
+ *
+ * Who waits for a resize waits no longer, now and from here on.
+ *
+ * Context: any but hard irq.
+ */
+void cxlflash_slice_let_go(struct cxlflash_slice *slice)
+{
+	WRITE_ONCE(slice->let_go, true);
+	wake_up_all(&slice->wait);
+}
+EXPORT_SYMBOL_NS_GPL(cxlflash_slice_let_go, CXLFLASH_AFU);
+
+/**
+ * slice_resize_init() - a new slice
+ * @slice: that
+ *
+ * Context: any.
+ */
+void slice_resize_init(struct cxlflash_slice *slice)
+{
+	atomic_set(&slice->resize, SLICE_RESIZE_NONE);
+	INIT_WORK(&slice->resize_work, slice_resize_work);
+	init_waitqueue_head(&slice->wait);
+}
+
+/**
+ * slice_init() - set up
+ *
+ * Context: may sleep.
+ * Return: 0; -ENOMEM.
+ */
+int slice_init(void)
+{
+	slice_wq = alloc_workqueue("cxlflash_slice", WQ_UNBOUND, 0);
+	return slice_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * slice_exit() - undo slice_init()
+ *
+ * Context: may sleep; no LUN is enabled.
+ */
+void slice_exit(void)
+{
+	/* Who works has given his LUN back and is about to end. */
+	destroy_workqueue(slice_wq);
+}

@@ -77,8 +77,9 @@ static void keeper_remove(struct slice *s, pid_t pid)
 		     s->m.id, ret);
 	atomic_store(&s->removing, false);
 	counted(REMOVALS);
-	ret = __vfio_mdev_create("sv", TYPE, s->uuid);
-	if (ret)
+	/* A resize that it did not wait for may take longer than creating does. */
+	if (!VFIO_WAIT((ret = __vfio_mdev_create("sv", TYPE, s->uuid)) !=
+		       -EBUSY, HANG_MS) || ret)
 		oops("slice %u: create: %s", s->m.id, strerror(-ret));
 	vfio_mdev_path(s->uuid, "queues", path);
 	vfio_attr_write(path, "%u", 1 + some(4));

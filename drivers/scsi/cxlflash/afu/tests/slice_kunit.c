@@ -539,6 +539,63 @@ static void slice_shrinks_in_order(struct kunit *test)
 	cxlflash_slice_close(slice);
 }
 
+static struct cxlflash_slice *test_leaving;
+static DECLARE_COMPLETION(test_drained);
+
+/* Its opener leaves while a resize of it is stuck. */
+static void test_draining_stuck(void)
+{
+	cxlflash_slice_let_go(test_leaving);
+	wait_for_completion(&test_drained);
+}
+
+static void test_drain(struct work_struct *work)
+{
+	complete(&test_drained);
+}
+
+static DECLARE_DELAYED_WORK(test_drain_soon, test_drain);
+
+static void slice_is_let_go_while_it_shrinks(struct kunit *test)
+{
+	struct cxlflash_slice *slice = test_open(1, 3 * CASE_BLOCKS);
+	struct table_slice_info info;
+	uuid_t uuid;
+	int ret;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, slice);
+	KUNIT_ASSERT_EQ(test, cxlflash_handle_open_slice(st.ctx[0], slice, 1),
+			0);
+	uuid_copy(&uuid, &slice->uuid);
+	test_leaving = slice;
+	reinit_completion(&test_drained);
+	st.draining = test_draining_stuck;
+	ret = cxlflash_slice_resize(slice, SISL_CHUNK_BYTES);
+	KUNIT_EXPECT_EQ(test, ret, -ENODEV);
+	KUNIT_EXPECT_EQ(test, st.nr_drains, 1);
+	st.draining = NULL;
+	/* Not even its turn is waited for. */
+	ret = cxlflash_slice_resize(slice, 2 * SISL_CHUNK_BYTES);
+	KUNIT_EXPECT_EQ(test, ret, -ENODEV);
+	KUNIT_EXPECT_EQ(test, cxlflash_slice_set_read_only(slice, true), 0);
+	st.nr_changed = 0;
+	KUNIT_EXPECT_EQ(test, cxlflash_handle_close(st.ctx[0], 0), 0);
+	cxlflash_slice_close(slice);
+	KUNIT_EXPECT_EQ(test, test_errno(1, 10), -EBUSY);
+	KUNIT_EXPECT_EQ(test, slice_quiesce(&tc.lun), -EBUSY);
+	/* Who opens it waits for that. */
+	slices_wait_ms = 60000;
+	schedule_delayed_work(&test_drain_soon, HZ / 10);
+	slice = test_open(1, 10);
+	flush_delayed_work(&test_drain_soon);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, slice);
+	/* It came to its end, which nobody was told of. */
+	KUNIT_EXPECT_EQ(test, st.nr_changed, 0);
+	KUNIT_EXPECT_EQ(test, table_slice_find(&tc.lun, &uuid, &info), 0);
+	KUNIT_EXPECT_EQ(test, info.nr_chunks, 1);
+	cxlflash_slice_close(slice);
+}
+
 /* Closed while a command is out: nobody gets it before that is back. */
 static void slice_is_open_while_commands_are_out(struct kunit *test)
 {
@@ -633,6 +690,9 @@ static int slice_begin(struct kunit *test, u32 seed)
 	u32 i;
 
 	memset(&st, 0, sizeof(st));
+	slices_wait_ms = 10;
+	if (slice_init())
+		return -ENOMEM;
 	tc.no_flags = true;
 	if (*case_begin(seed))
 		return -ENOMEM;
@@ -679,6 +739,7 @@ static void slice_test_exit(struct kunit *test)
 	for (i = 0; i < TEST_CTXS; i++)
 		KUNIT_EXPECT_EQ(test, kref_read(&st.ctx[i]->ref), 1);
 	KUNIT_EXPECT_STREQ(test, case_end(""), "");
+	slice_exit();
 	/* Maps and slices are freed by RCU: their code is ours. */
 	rcu_barrier();
 }
@@ -691,6 +752,7 @@ static struct kunit_case slice_cases[] = {
 	KUNIT_CASE(slice_open_says_what_is_wrong),
 	KUNIT_CASE(slice_resize_says_what_is_wrong),
 	KUNIT_CASE(slice_shrinks_in_order),
+	KUNIT_CASE(slice_is_let_go_while_it_shrinks),
 	KUNIT_CASE(slice_is_open_while_commands_are_out),
 	KUNIT_CASE(slice_modes_are_told),
 	KUNIT_CASE(slice_wwid_is_the_uuids),
