@@ -94,9 +94,10 @@ static inline struct device *mdev_dev(struct mdev_device *mdev)
  * @show_description: for the attribute "description"; optional
  * @driver: the driver core's part
  * @announce: ours: the device will be removed soon; say so to its user
- *            (vfio_announce_removal()) and return.  Removing a parent calls
- *            it for all devices before it removes the first, so that they
- *            share one grace; optional
+ *            (vfio_announce_removal()) and return; also, who waits in an
+ *            attribute of the device must not any longer.  Removing a parent
+ *            calls it for all devices before it removes the first, so that
+ *            they share one grace; optional
  */
 struct mdev_driver {
 	const char *device_api;

@@ -200,25 +200,33 @@ void slice_remove(struct mdev_device *mdev)
 	vfio_put_device(&sl->vdev);
 }
 
-/* No longer than the adapter allows, whatever the device's own grace is. */
+/*
+ * No longer than the adapter allows if it is more than this device that goes,
+ * whatever the device's own grace is.
+ */
 static void slice_announce_one(struct slice_mdev *sl)
 {
 	unsigned int grace_ms = cxlflash_adapter_grace_ms(sl->ad);
 
-	if (READ_ONCE(sl->vdev.grace_ms) > grace_ms)
+	lockdep_assert_held(&sl->parent->lock);
+	if ((sl->parent->going || sl->type->home->going) &&
+	    READ_ONCE(sl->vdev.grace_ms) > grace_ms)
 		WRITE_ONCE(sl->vdev.grace_ms, grace_ms);
 	vfio_announce_removal(&sl->vdev);
 }
 
 /**
- * slice_announce() - a device is one of many that will be removed
+ * slice_announce() - a device will be removed
  * @mdev: the device
  *
- * Context: May sleep.
+ * Context: May sleep; takes the parent's lock.
  */
 void slice_announce(struct mdev_device *mdev)
 {
-	slice_announce_one(dev_get_drvdata(&mdev->dev));
+	struct slice_mdev *sl = dev_get_drvdata(&mdev->dev);
+
+	guard(mutex)(&sl->parent->lock);
+	slice_announce_one(sl);
 }
 
 /**

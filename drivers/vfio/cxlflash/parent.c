@@ -143,6 +143,9 @@ void slice_parent_remove(struct cxlflash_adapter *ad)
 	/* Adding it has failed. */
 	if (!sp)
 		return;
+	mutex_lock(&sp->lock);
+	sp->going = true;
+	mutex_unlock(&sp->lock);
 	mdev_unregister_parent(&sp->parent);
 	slice_parent_unlist(sp);
 	slice_parent_free(sp);

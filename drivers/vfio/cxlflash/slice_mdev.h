@@ -41,7 +41,8 @@
  *   vdev.lock (the core's) > sl->lock > mem.evict_lock > the AFU's >
  *   sl->irq_mutex > sl->cfg_lock > leaves: mem.lock, event_lock
  *   set->lock > sl->reset_lock; sl->reset_lock, sl->log_lock > the AFU's
- *   parent->reset_sem > parent->lock > what ops.request() takes
+ *   device_lock(mdev), parent->reset_sem > parent->lock > what ops.request()
+ *   takes
  *
  * An eventfd is signalled under none of the spinlocks.
  *
@@ -98,9 +99,10 @@ struct slice_mdev;
  *	which come one at a time
  * @reset_sem: held for writing while the adapter is being reset, for reading
  *	while a device joins the set
- * @lock: protects @devices, and &slice_lun.going
+ * @lock: protects @devices, @going and &slice_lun.going
  * @devices: struct slice_mdev, from before registration until after
  *	unregistration
+ * @going: all of @devices will be removed
  * @resetting: a member of the set, referenced, that keeps the set between
  *	reset_begin and reset_end; NULL if there was none
  */
@@ -111,9 +113,10 @@ struct slice_parent {
 	struct list_head luns;
 	/** @reset_sem: no new member of the set while the adapter is reset */
 	struct rw_semaphore reset_sem;
-	/** @lock: protects @devices and &slice_lun.going; see above */
+	/** @lock: protects @devices, @going, &slice_lun.going; see above */
 	struct mutex lock;
 	struct list_head devices;
+	bool going;
 	struct slice_mdev *resetting;
 };
 

@@ -257,9 +257,36 @@ int mdev_device_claim(struct mdev_node *node)
 	return __mdev_node_claim(node) ? 0 : -ENODEV;
 }
 
+/* The device may have been unbound, by hand or because it is removed. */
+static void mdev_announce_locked(struct mdev_node *node)
+{
+	struct device *dev = &node->mdev.dev;
+	struct mdev_driver *drv;
+
+	device_lock_assert(dev);
+	if (!dev->driver)
+		return;
+	drv = to_mdev_driver(dev->driver);
+	if (drv->announce)
+		drv->announce(&node->mdev);
+}
+
+/* Return: false if that has been done, or is being done. */
+static bool mdev_set_announced(struct mdev_node *node)
+{
+	guard(mutex)(&mdev_list_lock);
+	if (node->announcement == MDEV_ANNOUNCED)
+		return false;
+	node->announcement = MDEV_ANNOUNCED;
+	return true;
+}
+
 /**
  * mdev_device_delete() - remove a device and drop creation's reference
  * @node: the device, claimed by the caller
+ *
+ * It is announced before its attributes go, as that waits for whoever is in
+ * one of them, who may be waiting for something that removal would end.
  *
  * The parent and its driver may be gone as soon as the device is.
  *
@@ -271,6 +298,11 @@ void mdev_device_delete(struct mdev_node *node)
 	struct device *dev = &node->mdev.dev;
 
 	lockdep_assert_not_held(&node->parent->unreg_sem);
+	if (mdev_set_announced(node)) {
+		device_lock(dev);
+		mdev_announce_locked(node);
+		device_unlock(dev);
+	}
 	mdev_device_unlink(&node->mdev);
 	device_del(dev);
 	mdev_unreserve(node);
@@ -331,31 +363,21 @@ static void mdev_set_busy(struct mdev_node *node)
 	node->announcement = MDEV_BUSY;
 }
 
-/* The device may have been unbound, by hand or because it is removed. */
-static void mdev_announce_locked(struct mdev_driver *drv,
-				 struct mdev_node *node)
-{
-	device_lock_assert(&node->mdev.dev);
-	if (node->mdev.dev.driver)
-		drv->announce(&node->mdev);
-}
-
 /*
  * A device that is being unbound is locked for up to its own grace period.
  * The others must hear the news before that ends, so it is left for last.
  */
 static void mdev_announce_all(const struct mdev_scope *scope)
 {
-	struct mdev_driver *drv = scope->parent->mdev_driver;
 	struct mdev_node *node;
 
-	if (!drv->announce)
+	if (!scope->parent->mdev_driver->announce)
 		return;
 
 	while ((node = mdev_next_to_announce(scope, MDEV_QUIET,
 					     MDEV_ANNOUNCED))) {
 		if (device_trylock(&node->mdev.dev)) {
-			mdev_announce_locked(drv, node);
+			mdev_announce_locked(node);
 			device_unlock(&node->mdev.dev);
 		} else {
 			mdev_set_busy(node);
@@ -366,7 +388,7 @@ static void mdev_announce_all(const struct mdev_scope *scope)
 	while ((node = mdev_next_to_announce(scope, MDEV_BUSY,
 					     MDEV_ANNOUNCED))) {
 		device_lock(&node->mdev.dev);
-		mdev_announce_locked(drv, node);
+		mdev_announce_locked(node);
 		device_unlock(&node->mdev.dev);
 		put_device(&node->mdev.dev);
 	}

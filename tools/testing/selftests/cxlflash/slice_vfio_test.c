@@ -533,6 +533,7 @@ static void *remove_it(void *arg)
 	return (void *)(long)__vfio_mdev_remove(c->u.uuid);
 }
 
+/* The grace is the device's own, and longer than its adapter's. */
 TEST_F(slice, removal_asks_then_revokes)
 {
 	struct client *c = &self->c;
@@ -541,11 +542,13 @@ TEST_F(slice, removal_asks_then_revokes)
 	uint64_t v;
 	void *ret;
 
-	vfio_mdev_set_grace(c->u.uuid, 300);
+	vfio_mdev_set_grace(c->u.uuid, 5000);
 	ASSERT_EQ(0, __vfio_set_trigger(c->u.device, VFIO_PCI_REQ_IRQ_INDEX, 0,
 					fd));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, remove_it, c));
 	EXPECT_NE(0, vfio_eventfd_wait(fd, CLIENT_MS));
+	usleep(1500000);
+	EXPECT_EQ(8, pread(c->u.device, &v, 8, c->regs));
 	pthread_join(thread, &ret);
 	EXPECT_EQ(NULL, ret);
 	EXPECT_EQ(-1, pread(c->u.device, &v, 8, c->regs));
