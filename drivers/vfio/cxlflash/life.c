@@ -120,6 +120,7 @@ static int slice_open(struct slice_mdev *sl)
 	};
 	struct cxlflash_lun_space space;
 	struct cxlflash_slice *slice;
+	bool announced;
 	int ret;
 
 	uuid_copy(&params.uuid, &sl->uuid);
@@ -135,8 +136,13 @@ static int slice_open(struct slice_mdev *sl)
 		/* It is not stored, and there is nothing to make it of. */
 		return !params.bytes && ret == -ENOENT ? -ENOSPC : ret;
 	}
-	sl->slice = slice;
 	slice_update_info(sl, slice);
+	mutex_lock(&sl->parent->lock);
+	sl->slice = slice;
+	announced = sl->announced;
+	mutex_unlock(&sl->parent->lock);
+	if (announced)
+		cxlflash_slice_let_go(slice);
 	return 0;
 }
 
@@ -176,7 +182,9 @@ int slice_probe(struct mdev_device *mdev)
 	return 0;
 
 err_close:
+	slice_leave(sl);
 	cxlflash_slice_close(sl->slice);
+	goto err_put;
 err_leave:
 	slice_leave(sl);
 err_put:
@@ -195,8 +203,9 @@ void slice_remove(struct mdev_device *mdev)
 	struct slice_mdev *sl = dev_get_drvdata(&mdev->dev);
 
 	vfio_unregister_group_dev(&sl->vdev);
-	cxlflash_slice_close(sl->slice);
+	/* Whoever is still in the list has its slice. */
 	slice_leave(sl);
+	cxlflash_slice_close(sl->slice);
 	vfio_put_device(&sl->vdev);
 }
 
@@ -209,6 +218,10 @@ static void slice_announce_one(struct slice_mdev *sl)
 	unsigned int grace_ms = cxlflash_adapter_grace_ms(sl->ad);
 
 	lockdep_assert_held(&sl->parent->lock);
+	/* Who waits for a resize would keep its attribute. */
+	sl->announced = true;
+	if (sl->slice)
+		cxlflash_slice_let_go(sl->slice);
 	if ((sl->parent->going || sl->type->home->going) &&
 	    READ_ONCE(sl->vdev.grace_ms) > grace_ms)
 		WRITE_ONCE(sl->vdev.grace_ms, grace_ms);

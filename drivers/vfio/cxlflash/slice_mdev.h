@@ -29,6 +29,7 @@
  *            as handle 0, slice_queue_added(), @is_open
  *   close    slice_dev_ops.close_device(): slice_queue_going(), destroy each
  *            context, !@is_open
+ *   announce cxlflash_slice_let_go(): nobody waits for a resize any more
  *   remove   unregister (which closes), cxlflash_slice_close(), last put
  *            [slice_dev_release()]
  *
@@ -255,6 +256,8 @@ struct slice_mem {
  * @slice: open from before registration until after unregistration
  * @uuid: the mdev's, the slice's key; immutable
  * @node: in &slice_parent.devices
+ * @announced: its removal has been; under &slice_parent.lock, as is the first
+ *	store to @slice
  * @info_lock: protects @info; leaf
  * @info: what is known of the slice; a copy, because asking the AFU may take as
  *	long as the store does.  slice_read_info()
@@ -296,6 +299,7 @@ struct slice_mdev {
 	struct cxlflash_slice *slice;
 	uuid_t uuid;
 	struct list_head node;
+	bool announced;
 	/** @info_lock: protects @info; leaf */
 	spinlock_t info_lock;
 	struct cxlflash_slice_info info;

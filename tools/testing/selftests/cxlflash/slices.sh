@@ -23,10 +23,18 @@ mdevctl_dir=/etc/mdevctl.d
 GIB=$((1 << 30))
 
 cleanup() {
+	# Jobs may be stuck in there.
+	fsfreeze -u "$scratch/files" 2>/dev/null
 	kill_jobs
 	wipe
 	pmem_stop
+	files_stop
 	rm -rf "$scratch" "$mdevctl_dir/sa"
+}
+
+files_stop() {
+	umount "$scratch/files" 2>/dev/null
+	modprobe -qr brd
 }
 
 # What slices answer, too.
@@ -279,6 +287,60 @@ a_slice_is_resized() {
 	expect_set EOVERFLOW 99999999T "$id" size
 	expect_attr $((256 << 20)) "$id" size
 	expect_attr $GIB "$other" size
+}
+
+# set_in_background ERRNO VALUE UUID ATTRIBUTE: it fails the test if that is not what it got, when it is waited for
+set_in_background() {
+	(
+		write_to "$2" "$MDEVS/$3/$4"
+		[ "$errno" = "$1" ] || echo "$4 of $3: $errno" >&2
+		[ "$errno" = "$1" ]
+	) &
+}
+
+has_ended() {
+	! kill -0 "$1" 2>/dev/null
+}
+
+# The file system of the store is frozen: what is written there hangs, for as long as we like.
+a_removal_does_not_wait_for_a_resize() {
+	local id writer remover
+
+	mkdir -p "$scratch/files"
+	expect modprobe brd rd_nr=1 rd_size=$((100 << 10))
+	expect mkfs.ext4 -q -F /dev/ram0
+	expect mount /dev/ram0 "$scratch/files"
+	truncate -s 5G "$scratch/files/data"
+	make_lun data store=file path="$scratch/files/data" size=0
+	format_lun data
+	make_sa
+	new_uuid id
+	expect_create 0 data-1G "$id"
+	expect fsfreeze -f "$scratch/files"
+	set_in_background ENODEV 2G "$id" size
+	writer=$!
+	sleep 2
+	expect kill -0 $writer
+	expect_set 0 1 "$id" read_only
+	expect_attr $GIB "$id" size
+	set_in_background 0 1 "$id" remove
+	remover=$!
+	if ! wait_until 20 has_ended $remover; then
+		complain "the removal waits for the resize"
+		# And this test would wait for the removal.
+		fsfreeze -u "$scratch/files"
+	fi
+	expect wait $remover
+	expect wait $writer
+	expect_create EBUSY data-1G "$id"
+	expect_put EBUSY 0 $DATA/active
+	expect fsfreeze -u "$scratch/files"
+	# The resize comes to its end, which is waited for.
+	expect_create 0 data-1G "$id"
+	expect_attr $((2 * GIB)) "$id" size
+	expect_remove "$id"
+	wipe
+	files_stop
 }
 
 a_slice_has_settings() {
@@ -630,7 +692,8 @@ wipe
 
 # shellcheck disable=SC2046 # words
 run_tests $(sample_on_debug 8 types_come_and_go_with_the_lun types_are_there_with_the_adapter instances_are_what_is_free \
-	a_slice_is_found_again a_uuid_is_on_one_lun a_slice_is_resized a_slice_has_settings a_slice_has_counters \
+	a_slice_is_found_again a_uuid_is_on_one_lun a_slice_is_resized a_removal_does_not_wait_for_a_resize \
+	a_slice_has_settings a_slice_has_counters \
 	a_lun_takes_its_slices_along a_slice_is_in_persistent_memory an_adapter_takes_its_slices_along \
 	an_adapter_is_reset_around_slices a_slice_is_deleted_on_the_lun the_module_comes_and_goes a_slice_outlives_all_modules \
 	mdevctl_works everything_at_once)
