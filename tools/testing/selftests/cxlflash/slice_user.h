@@ -225,10 +225,11 @@ static void user_op_done(struct user *u, struct disk_op *op)
 	}
 	if (status == OUT_OF_BOUNDS && end > user_end(u, true))
 		return;
-	oops("slice %u: status %x, sense %x, blocks %llu to %llu of %llu",
+	oops("slice %u: status %x, sense %x, blocks %llu to %llu of %llu, then %llu",
 	     u->s->m.id, status, disk_sense(op),
 	     (unsigned long long)model_lba(op->area, op->off),
-	     (unsigned long long)end, (unsigned long long)u->s->nr_blocks);
+	     (unsigned long long)end, (unsigned long long)u->s->nr_blocks,
+	     (unsigned long long)u->s->resize_to);
 }
 
 /* Take what has completed; how many there were. */
