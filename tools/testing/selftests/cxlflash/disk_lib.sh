@@ -148,7 +148,7 @@ load_start() {
 	# Or a disk that has gone leaves a file of its name.
 	[ ! -b "$1" ] || create=0
 	fio --name=load --filename="$1" --allow_file_create=$create --ioengine=libaio --direct=1 --rw=randrw --bs=16k --iodepth=16 --numjobs=2 \
-		--size=32m --time_based --runtime=300 --continue_on_error=none >/dev/null 2>&1 &
+		--thread --size=32m --time_based --runtime=300 --continue_on_error=none >/dev/null 2>&1 &
 	load_pid=$!
 	expect wait_until 60 has_written "$disk" $((writes + 100))
 }
@@ -159,8 +159,9 @@ wait_for_load() {
 	expect wait_until 60 has_written "$disk" $((writes + 20))
 }
 
+# Its handlers of other signals print, and wait for ever if that is what they have interrupted.
 load_stop() {
-	kill "$load_pid" 2>/dev/null
+	kill -KILL "$load_pid" 2>/dev/null
 	wait "$load_pid" 2>/dev/null
 }
 
