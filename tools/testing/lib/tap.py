@@ -9,6 +9,7 @@ log since the previous test each count as one failure more.
 
 import argparse
 import fnmatch
+import glob
 import json
 import os
 import re
@@ -164,6 +165,27 @@ def emit(line):
     sys.stdout.flush()
 
 
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def show(session):
+    """What the processes of a test that does not end wait for."""
+    for entry in sorted(glob.glob("/proc/[0-9]*"), key=lambda path: int(os.path.basename(path))):
+        try:
+            state, _, _, number = read(f"{entry}/stat").rpartition(")")[2].split()[:4]
+            if int(number) != session:
+                continue
+            command = read(f"{entry}/cmdline").replace("\0", " ").strip()
+            emit(f"# {os.path.basename(entry)} {state} {read(f'{entry}/wchan')} {command[:200]}")
+            for stack in sorted(glob.glob(f"{entry}/task/*/stack")):
+                for line in read(stack).splitlines()[:12]:
+                    emit(f"#   {line}")
+        except OSError:
+            continue  # it has ended, or its stack is not for us
+
+
 def run(argv, timeout, tap):
     """Run one program; return its exit status, or None if its time was up."""
     process = subprocess.Popen(
@@ -190,6 +212,7 @@ def run(argv, timeout, tap):
         status = process.wait(max(0.1, end - time.monotonic()))
     except subprocess.TimeoutExpired:
         status = None
+        show(process.pid)
     stop(process)
     return status
 
