@@ -178,15 +178,13 @@ int slice_probe(struct mdev_device *mdev)
 	dev_set_drvdata(&mdev->dev, sl);
 	ret = vfio_register_emulated_iommu_dev(&sl->vdev);
 	if (ret)
-		goto err_close;
+		goto err_leave;
 	return 0;
 
-err_close:
-	slice_leave(sl);
-	cxlflash_slice_close(sl->slice);
-	goto err_put;
 err_leave:
 	slice_leave(sl);
+	if (sl->slice)
+		cxlflash_slice_close(sl->slice);
 err_put:
 	vfio_put_device(&sl->vdev);
 	return ret;

@@ -259,8 +259,9 @@ struct slice_mem {
  * @announced: its removal has been; under &slice_parent.lock, as is the first
  *	store to @slice
  * @info_lock: protects @info; leaf
- * @info: what is known of the slice; a copy, because asking the AFU may take as
- *	long as the store does.  slice_read_info()
+ * @info: what is known of the slice; a copy, as it was after the last change:
+ *	the AFU tells a size while it is being tried, too.  Zeros before @slice
+ *	is open.  slice_read_info()
  * @lock: protects @set, @totals, @is_open for changes, and contexts against
  *	readers outside of the gate; never held while anything waits for the
  *	guest or for a reset
