@@ -289,12 +289,12 @@ a_slice_is_resized() {
 	expect_attr $GIB "$other" size
 }
 
-# set_in_background ERRNO VALUE UUID ATTRIBUTE: it fails the test if that is not what it got, when it is waited for
+# set_in_background ERRNO VALUE UUID ATTRIBUTE: expect_set, which fails when it is waited for
 set_in_background() {
 	(
-		write_to "$2" "$MDEVS/$3/$4"
-		[ "$errno" = "$1" ] || echo "$4 of $3: $errno" >&2
-		[ "$errno" = "$1" ]
+		bad=0
+		expect_set "$@"
+		exit "$bad"
 	) &
 }
 
